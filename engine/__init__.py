@@ -1,0 +1,14 @@
+"""The game engine: batches of visual games as arrays, with no torch, no display and no global state.
+
+    import engine
+    game = engine.make("2048")
+    state = game.reset([0, 1, 2])
+    out = game.step(state, [0, 1, 2])
+    frame = game.render(state)
+
+engine/game.py says what a game is; engine/games/ holds one file a game.
+"""
+
+from engine.game import Game, Step, branch, game_names, make, split_of, start_states, state_hash
+
+__all__ = ["Game", "Step", "branch", "game_names", "make", "split_of", "start_states", "state_hash"]

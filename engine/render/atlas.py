@@ -1,0 +1,159 @@
+"""An atlas: the sprites of a game, and where on the frame they go. No pygame here: a receiver needs only this.
+
+    frame = background, then each grid in turn: cell (r, c) shows the sprite of that number
+
+A sender gives away `atlas.to_bytes()` once; after that a frame is one small record of `atlas.draw_dtype`, and whoever
+has the atlas composes the same pixels. `atlas.digest` says which atlas a record belongs to.
+
+    bytes   "G1A1" | length of the layout, 4 bytes, little-endian | layout as JSON | background | sprites of each grid
+"""
+
+import hashlib
+import math
+from functools import cached_property
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from native.compose import compose
+from native.state import Records
+
+MAGIC = b"G1A1"
+MAX_BYTES = 1 << 28
+Pixels = npt.NDArray[np.uint8]
+
+
+class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A grid of equal cells: sprites are height x width pixels, the first cell's corner is at (top, left)."""
+
+    name: str
+    top: int
+    left: int
+    rows: int
+    cols: int
+    height: int
+    width: int
+    num_sprites: int
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frame of height x width pixels and its grids, drawn in this order."""
+
+    height: int
+    width: int
+    grids: tuple[Grid, ...]
+
+    @property
+    def draw_dtype(self) -> np.dtype[np.void]:
+        """One frame as a record: for each grid its sprite numbers, uint16 [rows, cols]."""
+        return np.dtype([(grid.name, "<u2", (grid.rows, grid.cols)) for grid in self.grids])
+
+
+class Atlas:
+    """Sprites and their layout; immutable."""
+
+    def __init__(self, layout: Layout, background: Pixels, sprites: dict[str, Pixels]) -> None:
+        """`background` is [height, width, 3], sprites[name] is [num_sprites, height, width, 3] for each grid.
+
+        Raises ValueError where layout and pixels do not fit together.
+        """
+        _check_layout(layout)
+        self.layout = layout
+        self.height, self.width = layout.height, layout.width
+        self.draw_dtype = layout.draw_dtype
+        self._background = _checked("background", background, (layout.height, layout.width, 3))
+        self._sprites = [_checked(grid.name, sprites[grid.name], _shape(grid)) for grid in layout.grids]
+        covered = sum(grid.rows * grid.cols * grid.height * grid.width for grid in layout.grids)
+        self._has_margin = covered < layout.height * layout.width
+
+    def compose(self, draws: Records, out: Pixels | None = None) -> Pixels:
+        """The frames of draws[N], uint8[N, height, width, 3], into `out` if given (C-contiguous; no copy is made).
+
+        Raises ValueError if `draws` has another dtype or names a sprite that is not there, or if `out` does not fit.
+        """
+        if draws.dtype != self.draw_dtype or draws.ndim != 1:
+            raise ValueError(f"draws are {draws.dtype} of shape {draws.shape}; expected [N] of {self.draw_dtype}")
+        shape = (len(draws), self.height, self.width, 3)
+        frames = np.empty(shape, np.uint8) if out is None else out
+        ready = frames.flags.c_contiguous and frames.flags.writeable
+        if frames.shape != shape or frames.dtype != np.uint8 or not ready:
+            raise ValueError(f"out is {frames.dtype} {frames.shape}; expected writable contiguous uint8 {shape}")
+        if not len(draws):
+            return frames
+        if self._has_margin:
+            frames[:] = self._background
+        lines = frames.reshape(len(draws), self.height, self.width * 3)
+        for grid, sprites in zip(self.layout.grids, self._sprites, strict=True):
+            numbers = draws[grid.name]
+            if (highest := int(numbers.max())) >= grid.num_sprites:
+                raise ValueError(f"sprite {highest} of {grid.name!r} does not exist; it has {grid.num_sprites}")
+            flat = sprites.reshape(grid.num_sprites, grid.height, grid.width * 3)
+            compose(numbers, flat, grid.top, grid.left * 3, lines)
+        return frames
+
+    def to_bytes(self) -> bytes:
+        """The whole atlas as bytes; equal atlases give equal bytes."""
+        header = msgspec.json.encode(self.layout)
+        parts = [MAGIC, len(header).to_bytes(4, "little"), header, self._background.tobytes()]
+        return b"".join([*parts, *(sprites.tobytes() for sprites in self._sprites)])
+
+    @cached_property
+    def digest(self) -> bytes:
+        """16 bytes that name this atlas: BLAKE2b of `to_bytes()`."""
+        return hashlib.blake2b(self.to_bytes(), digest_size=16).digest()
+
+    @staticmethod
+    def from_bytes(data: bytes) -> "Atlas":
+        """The atlas that `to_bytes` wrote. Bytes from anywhere are safe: ValueError names what is wrong with them."""
+        layout, start = _read_layout(data)
+        shapes: list[tuple[int, ...]] = [(layout.height, layout.width, 3)]
+        shapes += [_shape(grid) for grid in layout.grids]
+        sizes = [math.prod(shape) for shape in shapes]
+        if len(data) - start != sum(sizes):
+            raise ValueError(f"atlas has {len(data) - start} bytes of pixels; its layout needs {sum(sizes)}")
+        arrays = []
+        for shape, size in zip(shapes, sizes, strict=True):
+            arrays.append(np.frombuffer(data, np.uint8, size, start).reshape(shape))
+            start += size
+        names = [grid.name for grid in layout.grids]
+        return Atlas(layout, arrays[0], dict(zip(names, arrays[1:], strict=True)))
+
+
+def _shape(grid: Grid) -> tuple[int, ...]:
+    """What the sprites of a grid measure."""
+    return grid.num_sprites, grid.height, grid.width, 3
+
+
+def _read_layout(data: bytes) -> tuple[Layout, int]:
+    """The layout at the head of an atlas's bytes, and where its pixels start."""
+    if data[:4] != MAGIC or len(data) < 8 or len(data) > MAX_BYTES:
+        raise ValueError(f"not an atlas: starts with {data[:4]!r}, {len(data)} bytes")
+    start = 8 + int.from_bytes(data[4:8], "little")
+    try:
+        layout = msgspec.json.decode(data[8:start], type=Layout)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"layout of the atlas does not decode: {error}") from error
+    _check_layout(layout)
+    return layout, start
+
+
+def _check_layout(layout: Layout) -> None:
+    """ValueError unless every grid has a name of its own and lies within the frame."""
+    names = [grid.name for grid in layout.grids]
+    if len(set(names)) != len(names) or not all(names) or min(layout.height, layout.width) < 1:
+        raise ValueError(f"layout {layout.width} x {layout.height} needs grids with names of their own, not {names}")
+    for grid in layout.grids:
+        sizes = (grid.rows, grid.cols, grid.height, grid.width, grid.num_sprites)
+        bottom, right = grid.top + grid.rows * grid.height, grid.left + grid.cols * grid.width
+        if min(sizes) < 1 or min(grid.top, grid.left) < 0 or bottom > layout.height or right > layout.width:
+            raise ValueError(f"grid {grid.name!r} does not lie within {layout.width} x {layout.height} pixels: {grid}")
+
+
+def _checked(name: str, pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
+    """A read-only contiguous view of pixels of this shape."""
+    if pixels.shape != shape or pixels.dtype != np.uint8:
+        raise ValueError(f"pixels of {name!r} are {pixels.dtype} {pixels.shape}; the layout says uint8 {shape}")
+    view = np.ascontiguousarray(pixels).view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,108 @@
+"""What a model wrote: take it apart, play it, and say what each part earns. No text raises an error.
+
+    <perception> board text </perception> <think> reasoning </think> <answer> action </answer>
+         │                                                              │
+    perceived == board?  PR                                   parse, branch, step: GR        all three in order: FR
+
+Source: paper, rewards. How the three are weighed (alpha, beta) is the trainer's business.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.game import Game, branch
+from native.state import Records
+
+PARTS = ("perception", "think", "answer")
+_TAGS = re.compile(r"<(/?)(perception|think|answer)>")
+_IN_ORDER = [(slash, part) for part in PARTS for slash in ("", "/")]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The parts of one answer; a part that is missing, unclosed or there twice is None."""
+
+    perception: str | None
+    think: str | None
+    answer: str | None
+    well_formed: bool
+    """Each pair of tags exactly once, in order, none inside another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What each of N answers is and earns."""
+
+    action: npt.NDArray[np.int64]
+    """Action [N]; -1 where none is readable."""
+    format_reward: npt.NDArray[np.float32]
+    """FR [N]: 1 if well formed, else 0."""
+    perception_reward: npt.NDArray[np.float32]
+    """PR [N]: 1 if every cell is read as it is, else 0."""
+    game_reward: npt.NDArray[np.float32]
+    """GR [N]: +1 or -1; 0 where the game had already ended."""
+    gained: npt.NDArray[np.int64]
+    """Points gained by the action [N]."""
+    legal: npt.NDArray[np.bool_]
+    """Was the action legal [N]."""
+    terminated: npt.NDArray[np.bool_]
+    """Is the game over after it [N]."""
+    after: Records
+    """The siblings after their actions [N]: snapshots to play on from."""
+
+
+def parse(text: str) -> Response:
+    """Take an answer apart. Words around and between the parts are allowed; tags are lower case and without blanks."""
+    tags = list(_TAGS.finditer(text))
+    found = [(tag[1], tag[2]) for tag in tags]
+    perception, think, answer = (_body(text, tags, found, part) for part in PARTS)
+    return Response(perception, think, answer, well_formed=found == _IN_ORDER)
+
+
+def _body(text: str, tags: list[re.Match[str]], found: list[tuple[str, str]], part: str) -> str | None:
+    """What stands between the one opening and the one closing tag of `part`, if no other tag does."""
+    if found.count(("", part)) != 1 or found.count(("/", part)) != 1:
+        return None
+    opening = found.index(("", part))
+    if opening + 1 == len(found) or found[opening + 1] != ("/", part):
+        return None
+    return text[tags[opening].end() : tags[opening + 1].start()]
+
+
+def score(game: Game, state: Records, texts: Sequence[str]) -> Scores:
+    """Play texts[N * k] as k answers side by side to each of state[N], which does not change.
+
+    Siblings share the state's random numbers: equal answers earn and lead to the same.
+    Raises ValueError if the answers are not the same number for each state.
+    """
+    if not len(state) or not texts or len(texts) % len(state):
+        raise ValueError(f"{len(texts)} answers to {len(state)} states; give the same number, at least one, to each")
+    after = branch(state, len(texts) // len(state))
+    truth = game.board(after)
+    responses = [parse(text) for text in texts]
+    actions = np.array([_action(game, response.answer) for response in responses], np.int64)
+    seen = [_sees(game, response.perception, board) for response, board in zip(responses, truth, strict=True)]
+    out = game.step(after, actions)
+    return Scores(
+        action=actions,
+        format_reward=np.array([response.well_formed for response in responses], np.float32),
+        perception_reward=np.array(seen, np.float32),
+        game_reward=out.reward,
+        gained=out.score,
+        legal=out.legal,
+        terminated=out.terminated,
+        after=after,
+    )
+
+
+def _action(game: Game, answer: str | None) -> int:
+    action = None if answer is None else game.parse(answer)
+    return -1 if action is None else action
+
+
+def _sees(game: Game, perception: str | None, board: npt.NDArray[np.uint8]) -> bool:
+    return perception is not None and np.array_equal(game.perceived(perception), board)

@@ -1,0 +1,170 @@
+"""The trainer's side of the pool: tickets out, groups back, each counted once, while workers come, go and die.
+
+main thread   play = submit ─▶ gather (groups in the order of the tickets)
+gateway       gives out tickets by credit, takes groups, beats once a second while the main thread is training
+
+dispatcher = Dispatcher("tcp://127.0.0.1:5601")
+groups = dispatcher.play(tickets)
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from engine import sockets, wire
+from engine.errors import WorkerError
+from engine.ticket import Ticket
+from g1train.gateway import Gateway
+
+log = logging.getLogger("g1")
+FIRST_NOTICE_S, NOTICE_EVERY_S = 3.0, 15.0
+LOOK_EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class DispatchStats:
+    """Counts since the start, and the workers that are connected now."""
+
+    workers: int
+    groups: int
+    duplicates: int
+    reissued: int
+    failures: int
+    faults: int
+
+
+class Dispatcher:
+    """Listens from construction to `close`; raises `ConnectError` if the address is taken.
+
+    A worker that is silent for `timeout_s` is given up, and its tickets are issued again. `on_notice` gets a line now
+    and then while nobody plays; by default it is logged.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        run: str = "",
+        keys: sockets.Keys | None = None,
+        timeout_s: float = 5.0,
+        on_notice: Callable[[str], None] = log.warning,
+    ) -> None:
+        self._gateway = Gateway(address, run, keys, timeout_s)
+        self.address = self._gateway.address
+        self._on_notice = on_notice
+        self._unreturned: dict[int, Ticket] = {}
+        self._interrupted: set[int] = set()
+
+    @property
+    def outstanding(self) -> list[Ticket]:
+        """Tickets whose groups `gather` has not returned, by index: what a checkpoint keeps. After a `play` that was
+        interrupted its tickets are among them until the next `submit`."""
+        return [self._unreturned[index] for index in sorted(self._unreturned)]
+
+    @property
+    def stats(self) -> DispatchStats:
+        with self._gateway.changed:
+            counts = self._gateway.ledger.stats
+            return DispatchStats(
+                workers=len(self._gateway.workers),
+                groups=counts.groups,
+                duplicates=counts.duplicates,
+                reissued=counts.reissued,
+                failures=counts.failures,
+                faults=self._gateway.faults,
+            )
+
+    def play(
+        self,
+        tickets: Sequence[Ticket],
+        on_group: Callable[[wire.Group], None] | None = None,
+        deadline_s: float | None = None,
+    ) -> list[wire.Group]:
+        """Have tickets played. After an exception, or Ctrl-C, they are withdrawn and the dispatcher can go on."""
+        self.submit(tickets)
+        try:
+            return self.gather(tickets, on_group, deadline_s)
+        except BaseException:
+            self.withdraw(tickets)
+            raise
+
+    def submit(self, tickets: Sequence[Ticket]) -> None:
+        """Let tickets be played from now on. Raises `ValueError` for indices that are under way already."""
+        for index in self._interrupted:
+            self._unreturned.pop(index, None)
+        self._interrupted.clear()
+        with self._gateway.changed:
+            self._gateway.ledger.submit(tickets)
+            self._gateway.ring()
+        self._unreturned.update((ticket.index, ticket) for ticket in tickets)
+
+    def gather(
+        self,
+        tickets: Sequence[Ticket],
+        on_group: Callable[[wire.Group], None] | None = None,
+        deadline_s: float | None = None,
+    ) -> list[wire.Group]:
+        """Wait for submitted tickets; their groups in the order of the tickets. `on_group` gets each as it comes, here.
+
+        Raises `WorkerError` for a ticket that failed for good, or past the deadline.
+        """
+        wanted = {ticket.index for ticket in tickets}
+        groups: dict[int, wire.Group] = {}
+        deadline = None if deadline_s is None else time.monotonic() + deadline_s
+        notice_at = time.monotonic() + FIRST_NOTICE_S
+        while len(groups) < len(wanted):
+            fresh = self._next_groups(wanted - groups.keys())
+            groups.update((group.index, group) for group in fresh)
+            for group in fresh:
+                if on_group is not None:
+                    on_group(group)
+            if len(groups) < len(wanted) and deadline is not None and time.monotonic() >= deadline:
+                raise WorkerError(f"{len(groups)} of {len(wanted)} tickets were played within {deadline_s:g} s")
+            if time.monotonic() >= notice_at:
+                self._notice()
+                notice_at = time.monotonic() + NOTICE_EVERY_S
+        for index in wanted:
+            del self._unreturned[index]
+        return [groups[ticket.index] for ticket in tickets]
+
+    def _next_groups(self, indices: set[int]) -> list[wire.Group]:
+        """Groups that are done, after waiting a little if there are none; they leave the ledger."""
+        gateway = self._gateway
+        with gateway.changed:
+            ledger = gateway.ledger
+            if not indices & (ledger.done.keys() | ledger.failed.keys()):
+                gateway.changed.wait(LOOK_EVERY_S)
+            if gateway.crash is not None:
+                raise WorkerError(f"the dispatcher's thread ended: {gateway.crash!r}") from gateway.crash
+            for index in sorted(indices & ledger.failed.keys()):
+                raise WorkerError(f"ticket {index}: {ledger.failed[index]}")
+            return [ledger.done.pop(index) for index in sorted(indices & ledger.done.keys())]
+
+    def withdraw(self, tickets: Sequence[Ticket]) -> None:
+        """Take tickets back; what still comes of them is dropped and counted as duplicate."""
+        indices = [ticket.index for ticket in tickets]
+        self._interrupted.update(indices)
+        with self._gateway.changed:
+            self._gateway.ledger.withdraw(indices)
+
+    def _notice(self) -> None:
+        if not self.stats.workers:
+            command = f"g1 pool --trainer {self.address} --node NODE"
+            self._on_notice(f"waiting for a worker at {self.address}; start one with: {command}")
+
+    def drain_workers(self) -> None:
+        """Tell all workers to finish what they hold and leave: their pools end too."""
+        self._gateway.drain()
+
+    def close(self) -> None:
+        self._gateway.close()
+
+    def __enter__(self) -> "Dispatcher":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

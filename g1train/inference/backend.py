@@ -1,0 +1,39 @@
+"""What a node asks of a model runner: the one protocol behind which vLLM, transformers and scripted players sit.
+
+node ── Ask, frames as pixels ──▶ Backend.generate ──▶ prompt token ids, samples
+     ── WeightCall ─────────────▶ Backend.weight_call   (no ask is running from start to finish)
+"""
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from engine import wire
+
+Image = npt.NDArray[np.uint8]
+
+
+class Backend(Protocol):
+    """All methods run in the node's event loop; a long computation belongs in a thread of the backend's own."""
+
+    name: str
+    needs_state: bool
+    """Asks must carry game and record: for players that see the truth instead of the frame."""
+
+    async def start(self) -> None:
+        """Load. Asks come only afterwards."""
+
+    async def generate(self, ask: wire.Ask, images: list[Image]) -> tuple[list[int], list[wire.Sample]]:
+        """The prompt's token ids as they were expanded, and `ask.num_samples` samples.
+
+        `images` are the frames of the turns that have one, uint8[H, W, 3], in order. Many calls run at a time; one may
+        be cancelled when its asker is gone. Raises `ValueError` for an ask that can never be answered; any other
+        exception ends the node.
+        """
+
+    async def weight_call(self, call: wire.WeightCall) -> None:
+        """One transfer step; frozen players do nothing, the node adopts the version. May raise `WeightsError`."""
+
+    async def stop(self) -> None:
+        """Free everything; also called when `start` or the node failed."""

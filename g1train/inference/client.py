@@ -1,0 +1,173 @@
+"""The trainer's line to the node: one call at a time, each with a deadline.
+
+    trainer ──Join, Ask, WeightCall──▶ node      `ask` for probes, `weight_call` and vLLM's four methods for weights
+
+Between calls nothing is sent, so the node may have forgotten this client or have been restarted: every call looks
+first, and joins again where needed. A weight call that was under way when the node went down is an error, because it
+cannot be known how far it came.
+"""
+
+import itertools
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+import zmq
+
+from engine import sockets, wire
+from engine.errors import ConnectError, WeightsError
+from engine.link import Link, join_as
+from engine.render.atlas import Atlas
+
+Phase = Literal["init", "start", "update", "finish", "confirm"]
+FRESH_S = 2 * wire.HEARTBEAT_S
+ASK_AGAIN_S = 0.1
+
+
+class NodeClient:
+    """Synchronous; may be handed from thread to thread. `timeout_s` is the deadline where a call gives none."""
+
+    def __init__(
+        self,
+        address: str,
+        role: Literal["trainer", "monitor"] = "trainer",
+        *,
+        name: str = "",
+        keys: sockets.Keys | None = None,
+        timeout_s: float = 60.0,
+    ) -> None:
+        self.address, self.timeout_s = address, timeout_s
+        self.next_version: int | None = None
+        """What `finish_weight_update` makes current when vLLM's trainer engines call it without a version."""
+        self._join, self._keys = join_as(role, name or f"{role}-{os.getpid()}"), keys
+        self._link = self._new_link()
+        self._lock = threading.RLock()
+        self._ids = itertools.count()
+        self._atlases: set[bytes] = set()
+        self._used = 0.0
+
+    def _new_link(self) -> Link:
+        return Link(zmq.Context.instance(), self.address, "inference node", self._join, self._keys)
+
+    def join(self, timeout_s: float | None = None) -> wire.Welcome:
+        """Make sure that the node is there now; `version` says which policy it serves. Raises `ConnectError`."""
+        limit_s = self.timeout_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + limit_s
+        with self._lock:
+            self._atlases.clear()
+            self._link.close()
+            self._link = self._new_link()
+            while not self._link.joined and time.monotonic() < deadline:
+                self._faults(list(self._turn(deadline)))
+            self._used = time.monotonic()
+            if self._link.welcome is None:
+                raise ConnectError(
+                    f"no node answers at {self.address} within {limit_s:.1f} s; start one with: g1 serve"
+                )
+            return self._link.welcome
+
+    def ask(self, ask: wire.Ask, timeout_s: float | None = None, atlas: Atlas | None = None) -> wire.Answer:
+        """Answers to one ask, whose `id` is set here; `atlas` is the one that its sprite frames name.
+
+        Asked again while the node puts it off. Raises `ConnectError` past the deadline, and `ValueError` for an ask
+        that the node refuses for good.
+        """
+        limit_s = self.timeout_s if timeout_s is None else timeout_s
+        deadline, reason = time.monotonic() + limit_s, "it is still at work"
+        while time.monotonic() < deadline:
+            try:
+                reply = self._exchange(msgspec.structs.replace(ask, id=next(self._ids)), deadline, atlas)
+            except ConnectError as error:
+                reason = str(error)
+                continue
+            if isinstance(reply, wire.Answer):
+                return reply
+            if isinstance(reply, wire.Refusal):
+                if not reply.retry:
+                    raise ValueError(f"the node at {self.address} refuses the ask: {reply.reason}")
+                reason = reply.reason
+                time.sleep(ASK_AGAIN_S)
+        raise ConnectError(f"the node at {self.address} gave no answer within {limit_s:.1f} s: {reason}")
+
+    def weight_call(
+        self, phase: Phase, info: Any = None, version: int = -1, timeout_s: float | None = None
+    ) -> wire.WeightDone:
+        """One step of a transfer; `info` is what JSON can hold. Raises `WeightsError`: what failed, after how long."""
+        limit_s = self.timeout_s if timeout_s is None else timeout_s
+        call = wire.WeightCall(next(self._ids), phase, json.dumps({} if info is None else info), version)
+        began = time.monotonic()
+        try:
+            done = self._exchange(call, began + limit_s, None)
+        except ConnectError as error:
+            raise WeightsError(f"weight call {phase!r}, after {time.monotonic() - began:.1f} s: {error}") from error
+        if not isinstance(done, wire.WeightDone):
+            raise WeightsError(
+                f"weight call {phase!r} to {self.address} was not done after {limit_s:.1f} s; see its output"
+            )
+        if done.error:
+            raise WeightsError(f"weight call {phase!r} failed after {time.monotonic() - began:.1f} s: {done.error}")
+        return done
+
+    def init_weight_transfer_engine(self, init_info: dict[str, Any]) -> None:
+        self.weight_call("init", init_info)
+
+    def start_weight_update(self) -> None:
+        self.weight_call("start")
+
+    def update_weights(self, update_info: dict[str, Any] | list[dict[str, Any]]) -> None:
+        self.weight_call("update", update_info)
+
+    def finish_weight_update(self, weight_version: str | int | None = None) -> None:
+        """Raises `WeightsError` if neither `weight_version` nor `next_version` says which policy this is."""
+        version = self.next_version if weight_version is None else int(weight_version)
+        if version is None:
+            raise WeightsError("which policy version was sent? set next_version before the transfer")
+        self.weight_call("finish", version=version)
+
+    def _exchange(
+        self, message: wire.Ask | wire.WeightCall, deadline: float, atlas: Atlas | None
+    ) -> wire.AnyMessage | None:
+        """Send, and wait for the reply of the same id; None past the deadline. `ConnectError` if the node goes down."""
+        with self._lock:
+            if not self._link.joined or time.monotonic() - self._used > FRESH_S:
+                self.join(deadline - time.monotonic())
+            if atlas is not None and atlas.digest not in self._atlases:
+                self._link.send(wire.Atlas(atlas.digest), atlas.to_bytes())
+                self._atlases.add(atlas.digest)
+            self._link.send(message)
+            while time.monotonic() < deadline:
+                arrived = list(self._turn(deadline))
+                if any(isinstance(one, wire.Welcome) for one in arrived) or not self._link.joined:
+                    self._used = 0.0
+                    raise ConnectError(f"the node at {self.address} went down, or was restarted, during the call")
+                self._faults(arrived)
+                self._used = time.monotonic()
+                for one in arrived:
+                    if isinstance(one, wire.Answer | wire.Refusal | wire.WeightDone) and one.id == message.id:
+                        return one
+            return None
+
+    def _turn(self, deadline: float) -> Iterator[wire.AnyMessage]:
+        self._link.tick()
+        patience_s = min(deadline - time.monotonic(), 0.25 if self._link.joined else 0.02)
+        sockets.wait([self._link.socket], patience_s)
+        return (message for message, _ in self._link.messages())
+
+    def _faults(self, arrived: list[wire.AnyMessage]) -> None:
+        for one in arrived:
+            if isinstance(one, wire.Fault):
+                raise ConnectError(f"the node at {self.address} reports: {one.reason}")
+
+    def close(self) -> None:
+        with self._lock:
+            self._link.close()
+
+    def __enter__(self) -> "NodeClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,141 @@
+"""Which ticket is where: every one is counted exactly once, however often workers die. No sockets here.
+
+    submit ─▶ pending ─take─▶ held by a worker ─group─▶ done ─collect─▶
+                 ▲                  │
+                 └── worker lost, ──┘     failed three times, or lost ten times with its worker: failed for good
+                     ticket failed
+
+A result counts if its ticket is open, its hash is the ticket's and the policy version is the one wanted; any other is a
+duplicate of work that was issued again, or withdrawn, and is dropped.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from engine import wire
+from engine.ticket import Ticket, ticket_hash
+
+MAX_FAILURES = 3
+MAX_LOSSES = 10
+Holder = bytes
+
+
+@dataclass
+class Entry:
+    """An open ticket."""
+
+    ticket: Ticket
+    name: str
+    holder: Holder | None = None
+    failures: int = 0
+    losses: int = 0
+
+
+@dataclass
+class Stats:
+    """Counts since the start."""
+
+    groups: int = 0
+    duplicates: int = 0
+    reissued: int = 0
+    failures: int = 0
+
+
+@dataclass
+class Ledger:
+    """`done` and `failed` are by index; a failed one holds the reason."""
+
+    stats: Stats = field(default_factory=Stats)
+    done: dict[int, wire.Group] = field(default_factory=dict)
+    failed: dict[int, str] = field(default_factory=dict)
+    _open: dict[int, Entry] = field(default_factory=dict)
+    _pending: deque[int] = field(default_factory=deque)
+
+    @property
+    def open(self) -> list[Ticket]:
+        """Tickets whose group has not come, by index."""
+        return [self._open[index].ticket for index in sorted(self._open)]
+
+    @property
+    def num_pending(self) -> int:
+        return len(self._pending)
+
+    def submit(self, tickets: Sequence[Ticket]) -> None:
+        """Raises `ValueError` for an index that is under way already."""
+        indices = [ticket.index for ticket in tickets]
+        taken = [index for index in indices if index in self._open or index in self.done or index in self.failed]
+        if taken or len(set(indices)) < len(indices):
+            raise ValueError(f"ticket indices must differ; under way already: {taken}, given: {sorted(indices)}")
+        for ticket in tickets:
+            self._open[ticket.index] = Entry(ticket, ticket_hash(ticket))
+            self._pending.append(ticket.index)
+
+    def withdraw(self, indices: Iterable[int]) -> None:
+        """Forget tickets: what still comes of them is dropped."""
+        gone = set(indices)
+        for index in gone:
+            self._open.pop(index, None)
+            self.done.pop(index, None)
+            self.failed.pop(index, None)
+        self._pending = deque(index for index in self._pending if index not in gone)
+
+    def take(self, holder: Holder) -> Ticket:
+        """The next pending ticket, now held by `holder`."""
+        entry = self._open[self._pending.popleft()]
+        entry.holder = holder
+        return entry.ticket
+
+    def lost(self, holder: Holder) -> int:
+        """A worker is gone: what it held is pending again, ahead of the rest. Returns how many tickets that were."""
+        lost = sorted(index for index, entry in self._open.items() if entry.holder == holder)
+        for index in reversed(lost):
+            entry = self._open[index]
+            entry.losses += 1
+            if entry.losses >= MAX_LOSSES:
+                self._give_up(entry, f"its worker was lost {MAX_LOSSES} times while it held this ticket")
+            else:
+                self._again(entry)
+        return len(lost)
+
+    def group(self, group: wire.Group) -> bool:
+        """Whether it counts."""
+        entry = self._match(group)
+        if entry is None or any(one.version != entry.ticket.version != -1 for one in group.rounds):
+            self.stats.duplicates += 1
+            return False
+        if entry.holder is None:
+            self._pending.remove(group.index)
+        del self._open[group.index]
+        self.done[group.index] = group
+        self.stats.groups += 1
+        return True
+
+    def failure(self, failure: wire.Failure, holder: Holder) -> bool:
+        """Whether it counts; the ticket is issued again until it has failed too often."""
+        entry = self._match(failure)
+        if entry is None or entry.holder != holder:
+            self.stats.duplicates += 1
+            return False
+        self.stats.failures += 1
+        entry.failures += 1
+        if entry.failures >= MAX_FAILURES:
+            self._give_up(
+                entry, f"it failed {MAX_FAILURES} times, at last in worker {failure.worker}:\n{failure.traceback}"
+            )
+        else:
+            self._again(entry)
+        return True
+
+    def _match(self, result: wire.Group | wire.Failure) -> Entry | None:
+        entry = self._open.get(result.index)
+        return entry if entry is not None and entry.name == result.ticket else None
+
+    def _again(self, entry: Entry) -> None:
+        entry.holder = None
+        self._pending.appendleft(entry.ticket.index)
+        self.stats.reissued += 1
+
+    def _give_up(self, entry: Entry, reason: str) -> None:
+        del self._open[entry.ticket.index]
+        self.failed[entry.ticket.index] = reason

@@ -1,0 +1,133 @@
+"""What a run holds while it trains: learner, dispatcher, the line to the node, logs and display.
+
+    session.push()                       weights ▶ node, version advanced, probe compared
+    session.play(tickets, "rl")          tickets ▶ pool ▶ groups, while node and pool are looked after
+
+The node is trusted with one policy version at a time. If it is restarted it serves nothing until the weights have been
+sent again, which happens here, while the tickets wait.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine import wire
+from engine.episode import frame_of, make_game
+from engine.errors import ConnectError
+from engine.game import start_states
+from engine.ticket import Ticket
+from g1train.config import Config
+from g1train.dispatch import Dispatcher
+from g1train.display import Display
+from g1train.inference.client import NodeClient
+from g1train.learner import Learner
+from g1train.run import Run
+from g1train.services import Services
+from g1train.weights import probe, send_weights
+
+LOOK_EVERY_S = 2.0
+NODE_START_S = 600.0
+
+
+class Session:
+    """Made by `g1train.train`; one a run."""
+
+    def __init__(self, config: Config, run: Run, learner: Learner, display: Display, services: Services | None) -> None:
+        self.config, self.run, self.learner, self.display = config, run, learner, display
+        self.services = services
+        address = services.trainer_address if services else config.trainer.address
+        self.dispatcher = Dispatcher(address, run=config.name, on_notice=display.say)
+        self.node_address = services.node_address if services else config.node.address
+        self.client = NodeClient(self.node_address, name="trainer", timeout_s=config.trainer.transfer_timeout_s)
+        self.version = 0
+        self.seconds: dict[str, float] = {}
+        self._looked = 0.0
+        self._probe = _probe_prompt(config)
+
+    def start(self, model: Path) -> None:
+        """Start node and pool where they are ours. The node loads while the trainer goes on."""
+        if self.services is not None:
+            self.services.start_node(model)
+            self.services.start_pool()
+
+    def wait_for_node(self) -> wire.Welcome:
+        """Until the node answers. Raises `ConnectError` in the end, `WorkerError` if it is ours and died."""
+        deadline = time.monotonic() + NODE_START_S
+        self.display.say(f"waiting for the inference node at {self.node_address}")
+        while True:
+            if self.services is not None:
+                self.services.check()
+            try:
+                return self.client.join(timeout_s=LOOK_EVERY_S)
+            except ConnectError:
+                if time.monotonic() > deadline:
+                    raise
+
+    def push(self) -> None:
+        """Make the node serve the learner's policy under the next version number, and prove it."""
+        self.version += 1
+        self._send()
+
+    def play(
+        self, tickets: Sequence[Ticket], on_group: Callable[[wire.Group], None] | None = None
+    ) -> list[wire.Group]:
+        """Have tickets played under the current version; groups in the order of the tickets."""
+        versioned = [msgspec.structs.replace(ticket, version=self.version) for ticket in tickets]
+        return self.dispatcher.play(versioned, on_group, while_waiting=self._tend)
+
+    @contextlib.contextmanager
+    def timed(self, phase: str) -> Any:
+        """Add the time spent inside to `seconds[phase]`."""
+        began = time.monotonic()
+        self.display.phase(phase)
+        try:
+            yield
+        finally:
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.monotonic() - began
+
+    def take_seconds(self) -> dict[str, float]:
+        """Seconds per phase since the last call, as metrics."""
+        taken = {f"seconds/{phase}": round(value, 4) for phase, value in self.seconds.items()}
+        self.seconds.clear()
+        return taken
+
+    def close(self) -> None:
+        """End what is ours."""
+        self.dispatcher.drain_workers()
+        self.dispatcher.close()
+        self.client.close()
+        if self.services is not None:
+            self.services.stop()
+
+    def _send(self) -> None:
+        send_weights(self.learner, self.client, self.version)
+        turn, image, atlas = self._probe
+        gap = probe(self.learner, self.client, turn, image, atlas, self.version)
+        self.run.log("transfer", self.version, {"probe_mismatch": gap})
+
+    def _tend(self) -> None:
+        """While tickets are out: a node that died is started again, one that was restarted gets its weights."""
+        if time.monotonic() - self._looked < LOOK_EVERY_S:
+            return
+        if self.services is not None:
+            self.services.check()
+        try:
+            welcome = self.client.join(timeout_s=LOOK_EVERY_S)
+        except ConnectError:
+            self.display.say(f"the inference node at {self.node_address} does not answer; waiting for it")
+        else:
+            if welcome.version != self.version and not welcome.needs_state:
+                self.display.say(f"the node serves version {welcome.version}; sending it version {self.version} again")
+                self._send()
+        self._looked = time.monotonic()
+
+
+def _probe_prompt(config: Config) -> tuple[wire.Turn, Any, Any]:
+    """One fixed question of the first game: turn, frame as pixels, atlas."""
+    game = make_game(config.games[0].spec)
+    record = start_states(game, [config.seed], config.games[0].num_moves)
+    return wire.Turn(game.prompt, frame_of(game, record)), game.render(record)[0], game.atlas

@@ -1,0 +1,174 @@
+"""Trainer, pool and node as real processes: workers and nodes are killed, and every ticket still comes home once."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine import wire
+from engine.errors import WorkerError
+from engine.ticket import GameSpec, Ticket
+from g1train.dispatch import Dispatcher
+from g1train.inference.client import NodeClient
+from g1train.rollout import episode_scores, episode_tickets, group_tickets
+from tests import processes
+
+GAME = GameSpec("2048", {"tile_px": 28, "strip": False})
+DEADLINE_S = 60.0
+
+
+def groups_of(num_groups: int, version: int = -1) -> list[Ticket]:
+    return group_tickets(7, "test", 0, num_groups, GAME, num_samples=3, num_moves=20, version=version)
+
+
+def content(groups: list[wire.Group]) -> list[wire.Group]:
+    """Groups without who played them."""
+    return [msgspec.structs.replace(group, worker="") for group in groups]
+
+
+@pytest.fixture
+def dispatcher(tmp_path: Path) -> Dispatcher:
+    return Dispatcher(f"ipc://{tmp_path}/trainer", run="test")
+
+
+@pytest.fixture
+def node_address(tmp_path: Path) -> str:
+    return f"ipc://{tmp_path}/node"
+
+
+def test_every_ticket_once_though_a_worker_is_killed(dispatcher: Dispatcher, node_address: str) -> None:
+    tickets = groups_of(200)
+    came: list[int] = []
+    with dispatcher, processes.node(node_address, "oracle"):
+        with processes.pool(dispatcher.address, node_address, num_workers=1) as pool:
+            undisturbed = dispatcher.play(tickets, deadline_s=DEADLINE_S)
+            pool.terminate()
+            assert pool.wait(DEADLINE_S) == 0
+        with processes.pool(dispatcher.address, node_address, num_workers=2, capacity=4) as pool:
+            processes.eventually(lambda: dispatcher.stats.workers == 2)
+            first = processes.children(pool)
+            os.kill(first[0], signal.SIGSTOP)  # so that it surely holds tickets when it dies
+
+            def kill_one(group: wire.Group) -> None:
+                came.append(group.index)
+                if len(came) == 40:
+                    processes.kill(first[0])
+
+            disturbed = dispatcher.play(tickets, kill_one, DEADLINE_S)
+            processes.eventually(lambda: dispatcher.stats.workers == 2)
+            assert first[0] not in processes.children(pool)
+            assert first[1] in processes.children(pool)
+    assert sorted(came) == list(range(200))
+    assert [group.index for group in disturbed] == list(range(200))
+    assert content(disturbed) == content(undisturbed)
+    assert dispatcher.stats.groups == 400
+    assert dispatcher.stats.reissued == 4
+    assert dispatcher.outstanding == []
+
+
+def test_episodes_go_on_after_a_node_was_restarted(dispatcher: Dispatcher, node_address: str) -> None:
+    tickets = episode_tickets(7, "test", num_episodes=12, game=GAME, num_turns=40)
+    branched = [msgspec.structs.replace(ticket, num_samples=2) for ticket in tickets]
+    with dispatcher, processes.pool(dispatcher.address, node_address, num_workers=1, capacity=2):
+        with processes.node(node_address, "random"):
+            undisturbed = dispatcher.play(branched, deadline_s=DEADLINE_S)
+        with processes.node(node_address, "random") as node:
+            killed: list[int] = []
+
+            def kill_node(group: wire.Group) -> None:
+                if not killed:
+                    killed.append(group.index)
+                    node.kill()
+
+            dispatcher.submit(branched)
+            first = dispatcher.gather(branched[:1], kill_node, DEADLINE_S)
+        with processes.node(node_address, "random"):
+            rest = dispatcher.gather(branched[1:], deadline_s=DEADLINE_S)
+    assert content(first + rest) == content(undisturbed)
+    assert {one.turn for group in undisturbed for one in group.rounds} == set(range(40))
+    siblings = [[one.samples[0].text for one in undisturbed[0].rounds if one.sibling == k] for k in (0, 1)]
+    assert siblings[0] != siblings[1]
+    assert len(episode_scores(undisturbed)) == 24
+
+
+def test_asks_wait_for_the_policy_version_that_they_want(dispatcher: Dispatcher, node_address: str) -> None:
+    tickets = groups_of(6, version=3)
+    with dispatcher, processes.node(node_address, "greedy"), NodeClient(node_address) as client:
+        with processes.pool(dispatcher.address, node_address, num_workers=1):
+            with pytest.raises(WorkerError, match="0 of 6 tickets were played within 0.5 s"):
+                dispatcher.play(tickets, deadline_s=0.5)
+            assert len(dispatcher.outstanding) == 6
+            client.weight_call("confirm", version=3)
+            groups = dispatcher.play(tickets, deadline_s=DEADLINE_S)
+    assert {one.version for group in groups for one in group.rounds} == {3}
+
+
+def test_a_ticket_that_raises_is_data_until_the_third_time(
+    dispatcher: Dispatcher, node_address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = msgspec.structs.replace(groups_of(1)[0], game=GameSpec("2084"))
+    with dispatcher, processes.node(node_address, "oracle"), caplog.at_level(logging.ERROR, "g1"):
+        with processes.pool(dispatcher.address, node_address, num_workers=1) as pool:
+            with pytest.raises(WorkerError, match=r"(?s)ticket 0: it failed 3 times.*did you mean '2048'"):
+                dispatcher.play([bad], deadline_s=DEADLINE_S)
+            workers = processes.children(pool)
+            assert len(dispatcher.play(groups_of(4), deadline_s=DEADLINE_S)) == 4
+            assert processes.children(pool) == workers
+    assert dispatcher.stats.failures == 3
+
+
+def test_interrupt_and_restart_of_the_trainer(tmp_path: Path, node_address: str) -> None:
+    tickets, address = groups_of(30), f"ipc://{tmp_path}/trainer"
+
+    def interrupt(group: wire.Group) -> None:
+        raise KeyboardInterrupt
+
+    with processes.node(node_address, "oracle"), processes.pool(address, node_address, num_workers=1):
+        with Dispatcher(address) as dispatcher:
+            with pytest.raises(KeyboardInterrupt):
+                dispatcher.play(tickets, interrupt, DEADLINE_S)
+            assert dispatcher.outstanding == tickets
+            before = dispatcher.play(dispatcher.outstanding, deadline_s=DEADLINE_S)
+            dispatcher.submit(tickets)
+        with Dispatcher(address) as restarted:
+            after = restarted.play(tickets, deadline_s=DEADLINE_S)
+    assert content(after) == content(before)
+
+
+def test_pool_drains_and_takes_its_workers_along(dispatcher: Dispatcher, node_address: str) -> None:
+    with dispatcher, processes.node(node_address, "oracle"):
+        with processes.pool(dispatcher.address, node_address, num_workers=2) as pool:
+            processes.eventually(lambda: dispatcher.stats.workers == 2)
+            pool.terminate()
+            assert pool.wait(DEADLINE_S) == 0
+            processes.eventually(lambda: dispatcher.stats.workers == 0)
+        with processes.pool(dispatcher.address, node_address, num_workers=1) as pool:
+            processes.eventually(lambda: dispatcher.stats.workers == 1)
+            dispatcher.drain_workers()
+            assert pool.wait(DEADLINE_S) == 0
+        with processes.pool(dispatcher.address, node_address, num_workers=2) as pool:
+            processes.eventually(lambda: len(processes.children(pool)) == 2)
+            workers = processes.children(pool)
+            pool.kill()
+            processes.eventually(lambda: not any(processes.alive(pid) for pid in workers))
+
+
+def test_a_busy_port_is_one_line() -> None:
+    with Dispatcher("tcp://127.0.0.1:0") as dispatcher:
+        command = [sys.executable, "-m", "g1train.inference.node", "--bind", dispatcher.address]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
+    assert f"cannot listen at {dispatcher.address}: Address already in use" in ended.stderr
+
+
+def test_nobody_listens_to_the_network_without_keys() -> None:
+    command = [sys.executable, "-m", "g1train.inference.node", "--bind", "tcp://0.0.0.0:0"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    assert ended.returncode == 2
+    assert "needs keys" in ended.stderr

@@ -1,0 +1,216 @@
+"""What every game keeps, whatever its rules: one function a promise, called for each game by test_contract.py."""
+
+import numpy as np
+from numpy.testing import assert_array_equal
+
+import engine
+from engine.game import UNREADABLE, Game
+from native.rng import mix
+from native.state import HEADER, Records
+
+COMPILED = hasattr(mix, "py_func")  # False when the kernels run as plain Python, and tests had better be short
+
+
+def played(game: Game, num: int, num_moves: int = 15) -> Records:
+    """Some positions, a few of which may be over."""
+    state = game.reset(np.arange(num, dtype=np.uint64))
+    game.play_random(state, num_moves)
+    return state
+
+
+def random_actions(game: Game, num: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Actions, unreadable ones among them."""
+    return np.random.default_rng(seed).integers(-1, game.num_actions, num)
+
+
+def header_comes_first(game: Game) -> None:
+    """Every record begins alike and has no byte that nobody writes."""
+    names = [field[0] for field in HEADER]
+    assert game.dtype.names is not None
+    assert list(game.dtype.names[: len(names)]) == names
+    assert sum(game.dtype[name].itemsize for name in game.dtype.names) == game.dtype.itemsize
+
+
+def settings_make_an_equal_game(game: Game) -> None:
+    """The resolved settings are plain values that give the same game again."""
+    twin = engine.make(game.name, **game.settings)
+    assert twin.settings == game.settings
+    state = played(game, 3)
+    assert twin.describe(state) == game.describe(state)
+    assert twin.atlas.digest == game.atlas.digest
+    assert twin.draw_dtype == game.atlas.draw_dtype
+
+
+def batch_does_not_matter(game: Game, sizes: tuple[int, ...]) -> None:
+    """Seed and actions of a game decide its bytes, not the games beside it."""
+    num = max(sizes)
+    seeds = np.arange(num, dtype=np.uint64)
+    actions = [random_actions(game, num, turn) for turn in range(6)]
+    results = []
+    for size in sizes:
+        parts = []
+        for start in range(0, min(num, 3 * size), size):
+            state = game.reset(seeds[start : start + size])
+            game.play_random(state, 10)
+            for turn in actions:
+                game.step(state, turn[start : start + size])
+            parts.append(state)
+        results.append(np.concatenate(parts))
+    for result in results:
+        assert result.tobytes() == results[-1][: len(result)].tobytes()
+
+
+def snapshot_restores_everything(game: Game) -> None:
+    """Bytes of a state are the state: what follows from both is the same."""
+    state = played(game, 20)
+    restored = np.frombuffer(state.tobytes(), game.dtype).copy()
+    for turn in range(5):
+        actions = random_actions(game, 20, turn)
+        one, other = game.step(state, actions), game.step(restored, actions)
+        assert_array_equal(one.reward, other.reward)
+    assert state.tobytes() == restored.tobytes()
+
+
+def siblings_share_or_split(game: Game) -> None:
+    """Shared siblings that act alike stay alike; split ones get futures of their own, and the parent none of it."""
+    state = played(game, 8)
+    before = state.tobytes()
+    shared, split = engine.branch(state, 5), engine.branch(state, 5, rng="split")
+    assert shared[::5].tobytes() == shared[4::5].tobytes() == before
+    actions = np.repeat(game.oracle(state), 5)
+    game.step(shared, actions)
+    assert shared[::5].tobytes() == shared[4::5].tobytes()
+    assert len(np.unique(split["rng"])) == 40
+    assert_array_equal(engine.state_hash(split), np.repeat(engine.state_hash(state), 5))
+    assert state.tobytes() == before
+    assert len(engine.branch(state, 1, rng="split")) == 8
+
+
+def unreadable_and_illegal_change_nothing(game: Game) -> None:
+    """They cost 1, gain nothing, and not even the random numbers move."""
+    state = engine.start_states(game, range(20), 5)
+    mask = game.legal(state)
+    illegal = np.where(mask.all(axis=1), -1, np.argmin(mask, axis=1))
+    for actions in (np.full(20, -1), illegal):
+        before = state.tobytes()
+        out = game.step(state, actions)
+        assert state.tobytes() == before
+        assert out.reward.tolist() == [-1] * 20
+        assert not out.score.any()
+        assert not out.legal.any()
+        assert not out.terminated.any()
+
+
+def ended_games_stay_as_they_are(game: Game) -> None:
+    """They pay 0, have no legal action, and the oracle gives -1."""
+    state = played(game, 20)
+    state["ended"] = 1
+    before = state.tobytes()
+    out = game.step(state, random_actions(game, 20))
+    game.play_random(state, 5)
+    assert state.tobytes() == before
+    assert out.terminated.all()
+    assert not out.reward.any()
+    assert not out.legal.any()
+    assert not game.legal(state).any()
+    assert game.oracle(state).tolist() == [-1] * 20
+    assert len(game.explain(state, game.oracle(state))) == 20
+
+
+def outputs_have_their_types(game: Game) -> None:
+    """Types and shapes of what a step gives."""
+    state = played(game, 4)
+    out = game.step(state, [0, 0, 0, -1])
+    kinds = [array.dtype for array in (out.reward, out.score, out.legal, out.terminated)]
+    assert kinds == [np.float32, np.int64, np.bool_, np.bool_]
+    assert_array_equal(out.terminated, state["ended"].astype(bool))
+    assert game.board(state).shape == (4, game.rows, game.cols)
+    assert game.board(state).dtype == np.uint8
+
+
+def legal_is_what_step_says(game: Game) -> None:
+    """`legal` and `out.legal` agree on every action, and the oracle's is legal."""
+    state = played(game, 30)
+    mask, live = game.legal(state), state["ended"] == 0
+    for action in range(game.num_actions):
+        out = game.step(state.copy(), np.full(30, action))
+        assert_array_equal(out.legal, mask[:, action])
+    assert mask[live, game.oracle(state)[live]].all()
+    assert (mask.any(axis=1) == live).all()
+
+
+def readers_leave_the_state_alone(game: Game) -> None:
+    """They take read-only states and slices, and give the same for them."""
+    state = played(game, 12)
+    frozen = np.frombuffer(state.tobytes(), game.dtype)
+    sliced = np.repeat(state, 2)[::2]
+    actions = game.oracle(state)
+    for view in (frozen, sliced):
+        assert_array_equal(game.legal(view), game.legal(state))
+        assert_array_equal(game.oracle(view), actions)
+        assert_array_equal(game.board(view), game.board(state))
+        assert game.describe(view) == game.describe(state)
+        assert game.explain(view, actions) == game.explain(state, actions)
+        assert game.sprites(view).tobytes() == game.sprites(state).tobytes()
+        assert_array_equal(game.render(view[:2]), game.render(state[:2]))
+        assert_array_equal(engine.state_hash(view), engine.state_hash(state))
+    assert frozen.tobytes() == state.tobytes()
+
+
+def a_slice_is_a_batch(game: Game) -> None:
+    """Stepping a slice changes those records and no other."""
+    state = played(game, 10)
+    expected = state.copy()
+    part = expected[::2].copy()
+    game.step(part, np.zeros(5, np.int64))
+    expected[::2] = part
+    game.step(state[::2], np.zeros(5, np.int64))
+    assert state.tobytes() == expected.tobytes()
+
+
+def truth_is_read_back(game: Game) -> None:
+    """`perceived` inverts `describe`, blanks around it are free, and any other shape is unreadable throughout."""
+    state = played(game, 20)
+    for text, board in zip(game.describe(state), game.board(state), strict=True):
+        assert_array_equal(game.perceived(text), board)
+        assert_array_equal(game.perceived(f"\n  {text} \n"), board)
+        assert (game.perceived(text + "\n" + text) == UNREADABLE).all()
+    assert (game.perceived("") == UNREADABLE).all()
+
+
+def any_text_is_taken(game: Game, text: str) -> None:
+    """Never an error, never an action or a shape out of range."""
+    action = game.parse(text)
+    assert (action is None) == (game.unreadable(text) is not None)
+    assert action is None or 0 <= action < game.num_actions
+    assert game.perceived(text).shape == (game.rows, game.cols)
+
+
+def actions_are_read_back(game: Game) -> None:
+    """`parse` inverts `action_text`."""
+    assert [game.parse(game.action_text(action)) for action in range(game.num_actions)] == list(range(game.num_actions))
+
+
+def boards_can_be_set_up(game: Game) -> None:
+    """`from_board` inverts `board`, and knows by the rules whether the game is over."""
+    state = played(game, 20)
+    again = game.from_board(game.board(state), range(20))
+    assert_array_equal(game.board(again), game.board(state))
+    assert_array_equal(again["ended"], state["ended"])
+    assert_array_equal(engine.state_hash(again), engine.state_hash(state))
+
+
+def start_states_keep_apart(game: Game) -> None:
+    """None is over, a seed's state is its own whatever the batch, and the two splits never meet."""
+    train = engine.start_states(game, range(60), 10, split="train")
+    evaluate = engine.start_states(game, range(60), 10, split="eval")
+    assert not train["ended"].any()
+    assert set(engine.split_of(engine.state_hash(train))) == {"train"}
+    assert set(engine.split_of(engine.state_hash(evaluate))) == {"eval"}
+    assert engine.start_states(game, [41], 10, split="eval").tobytes() == evaluate[41:42].tobytes()
+
+
+def prompt_asks_for_the_format(game: Game) -> None:
+    """The full prompt names every tag."""
+    for tag in ("<perception>", "</perception>", "<think>", "</think>", "<answer>", "</answer>"):
+        assert tag in game.prompt

@@ -1,0 +1,65 @@
+"""Real processes for tests: started from here, killed at the end whatever happens."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+Process = subprocess.Popen[str]
+PATIENCE_S = 60.0
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[Process]:
+    """`python -m arguments...`, its standard output in a pipe."""
+    with subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def node(address: str, player: str, version: int = -1) -> Iterator[Process]:
+    """A node of a scripted player that is ready."""
+    arguments = ("g1train.inference.node", "--player", player, "--bind", address, "--version", str(version))
+    with started(*arguments, "--parent", str(os.getpid())) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("node ready at ")
+        yield process
+
+
+@contextmanager
+def pool(trainer: str, node_address: str, num_workers: int, capacity: int = 4) -> Iterator[Process]:
+    """A supervisor with its workers, which are not waited for."""
+    arguments = ("engine.pool", "--trainer", trainer, "--node", node_address, "--workers", str(num_workers))
+    with started(*arguments, "--capacity", str(capacity), "--parent", str(os.getpid())) as process:
+        yield process
+
+
+def children(process: Process) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    """A zombie counts as dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until it holds; fails only after a time that no healthy machine needs."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,155 @@
+"""How a ticket is played, without processes: the coroutines of engine/episode.py against a scripted player."""
+
+import asyncio
+
+import msgspec
+import numpy as np
+import pytest
+
+from engine import wire
+from engine.episode import Play, make_game, open_play, restore
+from engine.errors import ConnectError, WireError
+from engine.game import start_states, state_hash
+from engine.pool import Child
+from engine.sockets import read_keys, write_keys
+from engine.ticket import GameSpec, Start, Ticket, derive_seed
+from engine.worker import AtlasLedger
+from g1train.inference.frames import AtlasStore
+from g1train.inference.scripted import Scripted
+
+GAME = GameSpec("2048", {"tile_px": 28, "strip": False})
+
+
+def ticket(num_samples: int = 1, num_turns: int = 1, start: Start = Start(5, 20)) -> Ticket:  # noqa: B008
+    return Ticket(0, 11, GAME, start, num_samples=num_samples, num_turns=num_turns)
+
+
+def answered(ask: wire.Ask, player: str = "random") -> wire.Answer:
+    prompt_token_ids, samples = asyncio.run(Scripted(player).generate(ask, []))
+    return wire.Answer(ask.id, prompt_token_ids, samples, 0)
+
+
+def played(one: Play, player: str = "random") -> wire.Group:
+    for sibling in range(len(one.chains)):
+        ask = one.advance(sibling, None)
+        while ask is not None:
+            ask = one.advance(sibling, answered(ask, player))
+    group = one.group("me")
+    assert group is not None
+    return group
+
+
+def test_a_group_is_one_ask_for_all_siblings() -> None:
+    play = open_play(ticket(num_samples=4))
+    ask = play.advance(0, None)
+    assert ask is not None
+    assert (ask.num_samples, ask.seed, len(play.chains)) == (4, derive_seed(11, 0, 0), 1)
+    assert play.group("me") is None
+    assert play.advance(0, answered(ask)) is None
+    group = play.group("me")
+    assert group is not None
+    (one,) = group.rounds
+    assert len(one.samples) == len(one.scores) == 4
+    assert one.state_hash == group.start_hash
+    assert all(score.perception_reward == score.format_reward == 1.0 for score in one.scores)
+
+
+def test_a_frame_is_small_and_draws_the_same_pixels() -> None:
+    play = open_play(ticket())
+    ask = play.advance(0, None)
+    assert ask is not None
+    frame = ask.turns[0].frame
+    assert frame is not None
+    assert len(frame.data) < 1000
+    game = make_game(GAME)
+    store = AtlasStore()
+    store.add(wire.Atlas(game.atlas.digest), [game.atlas.to_bytes()])
+    assert np.array_equal(store.pixels(frame), game.render(restore(game, ask.state))[0])
+
+
+def test_episodes_branch_and_play_the_same_again() -> None:
+    first = played(open_play(ticket(num_samples=2, num_turns=15)))
+    again = played(open_play(ticket(num_samples=2, num_turns=15)))
+    assert first == again
+    assert [(one.sibling, one.turn) for one in first.rounds] == [(k, turn) for k in (0, 1) for turn in range(15)]
+    assert first.rounds[0].state_hash == first.rounds[15].state_hash
+    assert first.rounds[14].state_hash != first.rounds[29].state_hash
+
+
+def test_an_episode_ends_with_its_game() -> None:
+    small = msgspec.structs.replace(ticket(num_turns=500), game=GameSpec("2048", {**GAME.settings, "rows": 2, "cols": 2}))
+    rounds = played(open_play(small)).rounds
+    assert len(rounds) < 500
+    assert [one.scores[0].terminated for one in rounds] == [False] * (len(rounds) - 1) + [True]
+
+
+def test_a_start_may_be_a_record() -> None:
+    game = make_game(GAME)
+    record = start_states(game, [3], 30)
+    play = open_play(ticket(start=Start(record=record.tobytes())))
+    assert play.start_hash == int(state_hash(record)[0])
+
+
+def test_what_cannot_be_played() -> None:
+    with pytest.raises(ValueError, match="0 samples"):
+        open_play(ticket(num_samples=0))
+    with pytest.raises(ValueError, match="are no record of 2048"):
+        open_play(ticket(start=Start(record=b"short")))
+    other = start_states(make_game(GameSpec("2048", {"rows": 3, "cols": 3})), [3], 5)
+    with pytest.raises(ValueError, match="another board size"):
+        open_play(ticket(start=Start(record=other.tobytes())))
+    play = open_play(ticket(num_samples=3))
+    assert play.advance(0, None) is not None
+    with pytest.raises(WireError, match="0 answers where 3"):
+        play.advance(0, wire.Answer(0, [], [], 0))
+
+
+def test_worker_and_node_forget_the_same_atlas() -> None:
+    ledger = AtlasLedger()
+    names = [bytes([number]) for number in range(wire.ATLAS_SLOTS)]
+    assert [ledger.use(name) for name in names] == [False] * len(names)
+    assert ledger.use(names[0])
+    assert not ledger.use(b"one more")
+    assert not ledger.use(names[1])
+    assert ledger.use(names[0])
+
+
+def test_store_refuses_what_it_cannot_draw() -> None:
+    atlas, store = make_game(GAME).atlas, AtlasStore()
+    frame = wire.Frame("sprites", atlas.height, atlas.width, bytes(atlas.draw_dtype.itemsize), atlas.digest)
+    with pytest.raises(ValueError, match="is not here: send it"):
+        store.pixels(frame)
+    with pytest.raises(WireError, match="but is"):
+        store.add(wire.Atlas(b"another"), [atlas.to_bytes()])
+    with pytest.raises(WireError, match="did not decode"):
+        store.add(wire.Atlas(b"damaged"), [b"atlas"])
+    with pytest.raises(WireError, match="one buffer"):
+        store.add(wire.Atlas(atlas.digest), [])
+    store.add(wire.Atlas(atlas.digest), [atlas.to_bytes()])
+    assert store.pixels(frame).shape == (atlas.height, atlas.width, 3)
+    with pytest.raises(ValueError, match="does not fit its atlas"):
+        store.pixels(msgspec.structs.replace(frame, data=b"short"))
+    with pytest.raises(ValueError, match="12 bytes are not 2 x 3 pixels"):
+        store.pixels(wire.Frame("pixels", 2, 3, bytes(12)))
+
+
+def test_a_dead_worker_is_started_later_each_time() -> None:
+    child = Child("host/0", [])
+    pauses = []
+    for _ in range(8):
+        child.ready = True
+        pauses.append(child.pause_s)
+        child.died(-9)
+    assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
+
+
+def test_key_files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("keys") / "run.keys"
+    with pytest.raises(ConnectError, match="make a key file"):
+        read_keys(path)
+    write_keys(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(read_keys(path).public) == 40
+    path.write_text("no keys")
+    with pytest.raises(ConnectError, match="no key file"):
+        read_keys(path)

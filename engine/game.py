@@ -8,7 +8,6 @@ random numbers included, and `np.frombuffer(data, game.dtype).copy()` restores i
                        └──describe──▶ truth text     (what it should read)
 """
 
-import difflib
 import importlib
 import operator
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from engine.levels import known, settings_of
 from native import state as records
 from native.state import Records
 
@@ -126,13 +126,12 @@ def game_names() -> list[str]:
 
 
 def make(name: str, *, level: str = "normal", **settings: Any) -> Game:
-    """The game `name` at a difficulty; explicit settings override the level's.
+    """The game `name` at a difficulty (engine/levels.py); explicit settings override the level's.
 
     Raises ValueError for an unknown name, level or setting (naming the nearest known one) and for a bad value.
     """
     module = importlib.import_module(REGISTRY[known("game", name, REGISTRY)])
-    chosen = module.LEVELS[known("level", level, module.LEVELS)]
-    game: Game = module.make({**chosen, **settings})
+    game: Game = module.make({**settings_of(level, module.LEVELS), **settings})
     return game
 
 
@@ -144,15 +143,6 @@ def resolve(kind: type[SettingsT], settings: dict[str, Any]) -> SettingsT:
         return msgspec.convert(settings, kind)
     except msgspec.ValidationError as error:
         raise ValueError(f"bad setting: {error}; got {settings}") from error
-
-
-def known(what: str, name: str, names: Sequence[str] | dict[str, Any]) -> str:
-    """`name` if it is among `names`, else a ValueError that names the nearest."""
-    if name in names:
-        return name
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-    raise ValueError(f"unknown {what} {name!r}; {hint}")
 
 
 def branch(state: Records, k: int, rng: Literal["shared", "split"] = "shared") -> Records:

@@ -73,6 +73,11 @@ def _body(text: str, tags: list[re.Match[str]], found: list[tuple[str, str]], pa
     return text[tags[opening].end() : tags[opening + 1].start()]
 
 
+def compose(perception: str, think: str, answer: str) -> str:
+    """The text of an answer in the form that models are taught: `parse` gives the parts back."""
+    return f"<perception>\n{perception}</perception><think> {think}</think><answer>{answer}</answer>"
+
+
 def score(game: Game, state: Records, texts: Sequence[str]) -> Scores:
     """Play texts[N * k] as k answers side by side to each of state[N], which does not change.
 

@@ -72,7 +72,7 @@ def bind(socket: Socket, address: str, keys: Keys | None = None) -> str:
         socket.bind(address)
     except zmq.ZMQError as error:
         remedy = "stop the process that has it, or choose another (port 0 takes any free one)"
-        raise ConnectError(f"cannot listen at {address}: {error.strerror}; {remedy}") from error
+        raise ConnectError(f"cannot listen at {address}: {os.strerror(error.errno or 0)}; {remedy}") from error
     return socket.get_string(zmq.LAST_ENDPOINT)
 
 
@@ -87,7 +87,9 @@ def connect(socket: Socket, address: str, keys: Keys | None = None) -> None:
     try:
         socket.connect(address)
     except zmq.ZMQError as error:
-        raise ConnectError(f"{address} is no address to dial: {error.strerror}; give tcp://HOST:PORT") from error
+        raise ConnectError(
+            f"{address} is no address to dial: {os.strerror(error.errno or 0)}; give tcp://HOST:PORT"
+        ) from error
 
 
 def wait(sockets: Iterable[Socket], timeout_s: float) -> None:

@@ -98,13 +98,13 @@ class Worker:
 
     def turn(self) -> None:
         """Wait for something to happen and deal with it."""
-        for link in (self.trainer, self.node):
-            link.tick()
         sockets.wait((self.trainer.socket, self.node.socket), self._patience_s())
         for message, _ in self.trainer.messages():
             self._from_trainer(message)
         for message, _ in self.node.messages():
             self._from_node(message)
+        for link in (self.trainer, self.node):
+            link.tick()  # after reading: beats that waited while a kernel compiled are signs of life
         if not self.trainer.joined and not self.idle:
             self._drop_all()
         if self.node.joined:

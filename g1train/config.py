@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 import tomli_w
 
-import engine
+from engine.episode import make_game
 from engine.errors import ConfigError
 from engine.ticket import GameSpec, Sampling, Setting
 
@@ -112,7 +112,6 @@ class RlConfig(Section, frozen=True):
     optim: OptimConfig = OptimConfig()
     loss: LossConfig = LossConfig()
     reward: RewardConfig = RewardConfig()
-    checkpoint_every: NonNegative = 50  # steps; 0 keeps only the last
 
     @property
     def sampling(self) -> Sampling:
@@ -156,9 +155,9 @@ class TrainerConfig(Section, frozen=True):
     rows_per_micro_batch: Positive = 8  # prompts (each with all its answers) a forward pass
     logit_chunk: Positive = 4096  # answer tokens whose logits over the vocabulary are held at once
     freeze_vision: bool = False
+    checkpoint_every: NonNegative = 50  # steps; 0 writes one at the end of each stage only
     num_threads: NonNegative = 0
     transfer_timeout_s: Rate = 120.0
-    probe_tolerance: Rate = 1e-4
 
 
 class Config(Section, frozen=True):
@@ -262,7 +261,7 @@ def _check_meaning(config: Config, source: str) -> None:
         raise ConfigError(f"{source}: games is empty; name at least one, such as [[games]] name = \"2048\"")
     for number, game in enumerate(config.games):
         try:
-            engine.make(game.name, **game.settings)
+            make_game(game.spec)
         except ValueError as error:
             raise ConfigError(f"{source}: games.{number}: {error}") from error
     if bool(config.model.path) == bool(config.model.nano):

@@ -25,9 +25,10 @@ LOOK_EVERY_S = 0.5
 
 @dataclass(frozen=True)
 class DispatchStats:
-    """Counts since the start, and the workers that are connected now."""
+    """Workers that are connected now, tickets that none of them holds, and counts since the start."""
 
     workers: int
+    pending: int
     groups: int
     duplicates: int
     reissued: int
@@ -69,6 +70,7 @@ class Dispatcher:
             counts = self._gateway.ledger.stats
             return DispatchStats(
                 workers=len(self._gateway.workers),
+                pending=self._gateway.ledger.num_pending,
                 groups=counts.groups,
                 duplicates=counts.duplicates,
                 reissued=counts.reissued,
@@ -81,11 +83,12 @@ class Dispatcher:
         tickets: Sequence[Ticket],
         on_group: Callable[[wire.Group], None] | None = None,
         deadline_s: float | None = None,
+        while_waiting: Callable[[], None] | None = None,
     ) -> list[wire.Group]:
         """Have tickets played. After an exception, or Ctrl-C, they are withdrawn and the dispatcher can go on."""
         self.submit(tickets)
         try:
-            return self.gather(tickets, on_group, deadline_s)
+            return self.gather(tickets, on_group, deadline_s, while_waiting)
         except BaseException:
             self.withdraw(tickets)
             raise
@@ -105,10 +108,12 @@ class Dispatcher:
         tickets: Sequence[Ticket],
         on_group: Callable[[wire.Group], None] | None = None,
         deadline_s: float | None = None,
+        while_waiting: Callable[[], None] | None = None,
     ) -> list[wire.Group]:
-        """Wait for submitted tickets; their groups in the order of the tickets. `on_group` gets each as it comes, here.
+        """Wait for submitted tickets; their groups in the order of the tickets.
 
-        Raises `WorkerError` for a ticket that failed for good, or past the deadline.
+        `on_group` gets each group as it comes, and `while_waiting` is called twice a second or more until the last has;
+        both in the calling thread. Raises `WorkerError` for a ticket that failed for good, or past the deadline.
         """
         wanted = {ticket.index for ticket in tickets}
         groups: dict[int, wire.Group] = {}
@@ -122,6 +127,8 @@ class Dispatcher:
                     on_group(group)
             if len(groups) < len(wanted) and deadline is not None and time.monotonic() >= deadline:
                 raise WorkerError(f"{len(groups)} of {len(wanted)} tickets were played within {deadline_s:g} s")
+            if while_waiting is not None and len(groups) < len(wanted):
+                while_waiting()
             if time.monotonic() >= notice_at:
                 self._notice()
                 notice_at = time.monotonic() + NOTICE_EVERY_S

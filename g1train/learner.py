@@ -129,17 +129,21 @@ class Learner:
             totals["loss"] += loss.item()
             for key, value in metrics.items():
                 totals[key] = totals.get(key, 0.0) + value
-        self._check_gradients()
+        norm = self._gradient_norm()
         self._engine.step()
         self.stage_step += 1
-        return {**totals, "grad_norm": float(self._engine.get_global_grad_norm() or 0.0), "lr": lr}
+        return {**totals, "grad_norm": norm, "lr": lr}
 
-    def _check_gradients(self) -> None:
-        """Stop before the optimiser would spread a bad number into every weight."""
+    def _gradient_norm(self) -> float:
+        """Norm before clipping; stops before the optimiser would spread a bad number into every weight."""
+        total = 0.0
         for name, parameter in self.policy.named_parameters():
-            gradient = parameter.grad
-            if gradient is not None and not torch.isfinite(gradient).all():
-                raise DivergedError(f"the gradient of {name} is not finite in step {self.stage_step}: nothing was updated")
+            gradient = parameter.grad if self.config.zero_stage == 0 else full_gradient(parameter)
+            norm = 0.0 if gradient is None else float(gradient.norm())
+            if not math.isfinite(norm):
+                raise DivergedError(f"the gradient of {name} is {norm} in step {self.stage_step}: nothing was updated")
+            total += norm**2
+        return math.sqrt(total)
 
     def _micro_batches(self, rows: Sequence[Row]) -> Iterator[Batch]:
         config = self.policy.model.config
@@ -181,6 +185,14 @@ def learning_rate(optim: OptimConfig, step: int, num_steps: int) -> float:
         return optim.lr
     progress = (step - optim.warmup) / max(1, num_steps - optim.warmup)
     return optim.lr * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+
+
+def full_gradient(parameter: torch.nn.Parameter) -> torch.Tensor | None:
+    """The gradient of a parameter that ZeRO keeps in parts."""
+    from deepspeed.utils import safe_get_full_grad
+
+    gradient: torch.Tensor | None = safe_get_full_grad(parameter)
+    return gradient
 
 
 def _initialize(policy: Policy, optim: OptimConfig, config: TrainerConfig, dtype: str) -> Any:

@@ -24,12 +24,12 @@ def advantages(rewards_GK: np.ndarray, kind: str) -> np.ndarray:
     rewards = np.asarray(rewards_GK, dtype=np.float64)
     centred = rewards - rewards.mean(axis=1, keepdims=True)
     if kind == "grpo":
-        return centred / (rewards.std(axis=1, ddof=1, keepdims=True) + EPSILON)
+        return np.asarray(centred / (rewards.std(axis=1, ddof=1, keepdims=True) + EPSILON))
     if kind == "dr_grpo":
-        return centred
+        return np.asarray(centred)
     if kind == "rloo":
-        return centred * (rewards.shape[1] / (rewards.shape[1] - 1))
-    return (rewards - rewards.mean()) / (rewards.std() + EPSILON)
+        return np.asarray(centred * (rewards.shape[1] / (rewards.shape[1] - 1)))
+    return np.asarray((rewards - rewards.mean()) / (rewards.std() + EPSILON))
 
 
 def kl_estimate(logp_T: torch.Tensor, reference_T: torch.Tensor, kind: str) -> torch.Tensor:

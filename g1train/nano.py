@@ -130,7 +130,7 @@ def build_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     )
     tags = Regex("|".join(SPECIAL_TOKENS + ANSWER_TAGS).replace("|", r"\|").replace(r">\|<", ">|<"))
     cutter = pre_tokenizers.Sequence([pre_tokenizers.Split(tags, behavior="removed"), splitter])
-    words: Counter[str] = Counter("user assistant system".split())
+    words: Counter[str] = Counter(["user", "assistant", "system"])
     for text in texts:
         words.update(piece for piece, _ in cutter.pre_tokenize_str(text))
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())

@@ -16,7 +16,9 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class Policy(torch.nn.Module):
     """Wraps `model` (transformers). `forward` is all that the learner calls, so DeepSpeed's hooks see every use."""
 
-    def __init__(self, model: torch.nn.Module, logit_chunk: int) -> None:
+    model: Any
+
+    def __init__(self, model: Any, logit_chunk: int) -> None:
         super().__init__()
         self.model = model
         self.logit_chunk = logit_chunk
@@ -31,7 +33,7 @@ class Policy(torch.nn.Module):
         hidden_TH = self._hidden(batch)[batch.row_T, batch.position_T]
         logps, entropies = [], []
         for hidden, target in zip(
-            hidden_TH.split(self.logit_chunk), batch.target_T.split(self.logit_chunk), strict=True
+            torch.split(hidden_TH, self.logit_chunk), torch.split(batch.target_T, self.logit_chunk), strict=True
         ):
             if hidden_TH.shape[0] > self.logit_chunk and hidden.requires_grad:
                 logp, entropy = checkpoint(self._score, hidden, target, temperature, use_reentrant=False)
@@ -68,6 +70,9 @@ class Policy(torch.nn.Module):
 def load_model(folder: str | Path, dtype: str) -> Any:
     """A Qwen2.5-VL from a Hugging Face folder. Raises `CheckpointError` for a missing folder or missing weights."""
     from transformers import Qwen2_5_VLForConditionalGeneration
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # of shards: we have a display of our own
 
     path = Path(folder)
     if not (path / "config.json").is_file():

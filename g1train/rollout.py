@@ -8,8 +8,9 @@ Pure functions without torch. Everything in a ticket follows from its arguments,
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import numpy as np
 
@@ -19,47 +20,70 @@ from engine.ticket import GameSpec, Sampling, Split, Start, Ticket, derive_seed
 DEFAULT_SAMPLING = Sampling()
 
 
+class GameChoice(Protocol):
+    """One game of a mixture, as a configuration has it."""
+
+    @property
+    def spec(self) -> GameSpec: ...
+
+    @property
+    def num_moves(self) -> int:
+        """Random moves before a start state."""
+
+    @property
+    def weight(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class OneGame:
+    """A mixture's only game, or one among others."""
+
+    spec: GameSpec
+    num_moves: int = 0
+    weight: float = 1.0
+
+
 def group_tickets(
     run_seed: int,
     purpose: str,
     step: int,
     num_groups: int,
-    game: GameSpec,
+    games: Sequence[GameChoice],
     num_samples: int,
-    num_moves: int,
     split: Split = "train",
     sampling: Sampling = DEFAULT_SAMPLING,
     version: int = -1,
+    first_index: int = 0,
 ) -> list[Ticket]:
-    """One step's groups: a state after `num_moves` random moves, and `num_samples` answers to it.
+    """One step's groups: for each a game by weight, a state after that game's random moves, and `num_samples` answers.
 
-    Indices are step * num_groups + i, so that they never come twice in a run.
+    Indices are first_index + step * num_groups + i, so that they never come twice in a run. All else follows from run
+    seed, purpose, step and i: another `first_index` asks for the same work. Raises `ValueError` for impossible weights.
     """
-    indices = range(step * num_groups, (step + 1) * num_groups)
-    return [
-        Ticket(
-            index=index,
-            seed=derive_seed(run_seed, purpose, index),
-            game=game,
-            start=Start(derive_seed(run_seed, purpose, index, "start"), num_moves, split),
-            sampling=sampling,
-            num_samples=num_samples,
-            version=version,
+    tickets = []
+    for number in range(step * num_groups, (step + 1) * num_groups):
+        game = choose(games, derive_seed(run_seed, purpose, number, "game"))
+        tickets.append(
+            Ticket(
+                index=first_index + number,
+                seed=derive_seed(run_seed, purpose, number),
+                game=game.spec,
+                start=Start(derive_seed(run_seed, purpose, number, "start"), game.num_moves, split),
+                sampling=sampling,
+                num_samples=num_samples,
+                version=version,
+            )
         )
-        for index in indices
-    ]
+    return tickets
 
 
-def mixed(games: Mapping[str, float], run_seed: int, purpose: str, index: int) -> str:
-    """Which of several games ticket `index` plays, by weight; the same in every run of that seed.
-
-    Raises `ValueError` for weights that are negative or all zero.
-    """
-    names, weights = list(games), np.array(list(games.values()), dtype=np.float64)
-    if not len(names) or weights.min() < 0 or weights.sum() <= 0:
-        raise ValueError(f"weights {dict(games)} must be at least 0, and one above it")
-    place = derive_seed(run_seed, purpose, index, "game") / 2**63
-    return names[int(np.searchsorted(np.cumsum(weights) / weights.sum(), place, side="right"))]
+def choose(games: Sequence[GameChoice], seed: int) -> GameChoice:
+    """One of the games, by weight. Raises `ValueError` for weights that are negative or all zero."""
+    weights = np.array([game.weight for game in games], dtype=np.float64)
+    if not len(games) or weights.min() < 0 or weights.sum() <= 0:
+        raise ValueError(f"weights {weights.tolist()} of the games must be at least 0, and one of them above it")
+    place = seed / 2**63 * weights.sum()
+    return games[int(np.searchsorted(np.cumsum(weights), place, side="right"))]
 
 
 def episode_tickets(

@@ -24,6 +24,7 @@ from g1train.config import Config
 from g1train.dispatch import Dispatcher
 from g1train.display import Display
 from g1train.inference.client import NodeClient
+from g1train.inference.frames import AtlasStore
 from g1train.learner import Learner
 from g1train.run import Run
 from g1train.services import Services
@@ -44,6 +45,11 @@ class Session:
         self.node_address = services.node_address if services else config.node.address
         self.client = NodeClient(self.node_address, name="trainer", timeout_s=config.trainer.transfer_timeout_s)
         self.version = 0
+        self.stop_asked = False  # finish the step, write a checkpoint, leave
+        self.frames = AtlasStore()
+        for game in config.games:
+            self.frames.keep(make_game(game.spec).atlas)
+        self.after_step: Callable[[int], None] = lambda step: None  # set by g1train.train: writes checkpoints
         self.seconds: dict[str, float] = {}
         self._looked = 0.0
         self._probe = _probe_prompt(config)

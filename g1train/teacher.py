@@ -7,6 +7,7 @@
 Source: paper, cold start. States come from the training split, and everything follows from the seed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from engine.game import Game, start_states
 from engine.response import compose
 from engine.ticket import derive_seed
 from g1train.config import GameMix, TeacherConfig
-from g1train.rollout import mixed
+from g1train.rollout import choose
 from native.state import Records
 
 
@@ -32,16 +33,13 @@ class Demonstrations:
         return len(self.texts)
 
 
-def demonstrations(games: list[GameMix], count: int, teacher: TeacherConfig, seed: int, purpose: str) -> list[Demonstrations]:
+def demonstrations(
+    games: Sequence[GameMix], count: int, teacher: TeacherConfig, seed: int, purpose: str
+) -> list[Demonstrations]:
     """`count` demonstrations shared out among the games by weight, one `Demonstrations` for each that got any."""
-    weights = {str(number): game.weight for number, game in enumerate(games)}
-    chosen = [int(mixed(weights, seed, purpose, index)) for index in range(count)]
-    result = []
-    for number, mix in enumerate(games):
-        indices = [index for index, game in enumerate(chosen) if game == number]
-        if indices:
-            result.append(_demonstrate(mix, indices, teacher, seed, purpose))
-    return result
+    chosen = [choose(games, derive_seed(seed, purpose, index, "game")) for index in range(count)]
+    shares = [(mix, [index for index in range(count) if chosen[index] is mix]) for mix in games]
+    return [_demonstrate(mix, indices, teacher, seed, purpose) for mix, indices in shares if indices]
 
 
 def _demonstrate(mix: GameMix, indices: list[int], teacher: TeacherConfig, seed: int, purpose: str) -> Demonstrations:
@@ -50,8 +48,9 @@ def _demonstrate(mix: GameMix, indices: list[int], teacher: TeacherConfig, seed:
     states = start_states(game, seeds, mix.num_moves, split="train")
     actions = _actions(game, states, teacher.error_rate, derive_seed(seed, purpose, "errors", mix.name))
     reasons = game.explain(states, actions) if teacher.rationale else [""] * len(states)
-    parts = zip(game.describe(states), reasons, actions.tolist(), strict=True)
-    return Demonstrations(game, states, [compose(truth, reason, game.action_text(action)) for truth, reason, action in parts])
+    answers = [game.action_text(action) for action in actions.tolist()]
+    texts = [compose(*parts) for parts in zip(game.describe(states), reasons, answers, strict=True)]
+    return Demonstrations(game, states, texts)
 
 
 def _actions(game: Game, states: Records, error_rate: float, seed: int) -> np.ndarray:

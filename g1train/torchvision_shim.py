@@ -18,6 +18,7 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from types import ModuleType
+from typing import Any
 
 PTH_NAME = "g1-torchvision.pth"
 PTH_LINE = (
@@ -53,7 +54,7 @@ class _BeforeTorchvision(importlib.abc.MetaPathFinder):
         if mismatched():
             import torch
 
-            library = torch.library.Library("torchvision", "DEF")
+            library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
             for name in OPERATORS:
                 library.define(name + SCHEMA)
             _BeforeTorchvision.library = library

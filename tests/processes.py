@@ -24,10 +24,10 @@ def started(*arguments: str) -> Iterator[Process]:
 
 
 @contextmanager
-def node(address: str, player: str, version: int = -1) -> Iterator[Process]:
+def node(address: str, player: str, *more: str) -> Iterator[Process]:
     """A node of a scripted player that is ready."""
-    arguments = ("g1train.inference.node", "--player", player, "--bind", address, "--version", str(version))
-    with started(*arguments, "--parent", str(os.getpid())) as process:
+    arguments = ("g1train.inference.node", "--player", player, "--bind", address, "--parent", str(os.getpid()))
+    with started(*arguments, *more) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("node ready at ")
         yield process

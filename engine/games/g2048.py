@@ -10,14 +10,17 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from engine.game import UNREADABLE, Game, Integers, Step, check_actions, check_seeds, check_state, resolve
+from engine.game import UNREADABLE, Game, Integers, Step, check_actions, check_seeds, check_state, resolve, state_hash
+from engine.levels import PERCEPTION, Levels, Perception
 from engine.render import frame
 from engine.render.atlas import Atlas
 from native import g2048 as kernels
 from native import g2048_search as search
 from native.state import Records
 
-LEVELS: dict[str, dict[str, Any]] = {"normal": {}}
+# The largest board fits into one word, and random play ends on a smaller one long before the paper's 100 moves: so
+# there is nothing to make reasoning easier or harder.
+LEVELS: Levels = {"perception": PERCEPTION}
 
 ACTIONS = ("up", "right", "down", "left")
 NUMBERS = ("0", *(str(1 << exponent) for exponent in range(1, 16)))
@@ -47,26 +50,21 @@ action
 SHORT_PROMPT = "2048"
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Difficulty and looks."""
+class Settings(Perception, frozen=True, kw_only=True):
+    """Difficulty, and looks beside those that all games share."""
 
     rows: int = 4
     """Rows of the board, 2 to 4."""
     cols: int = 4
     """Columns of the board, 2 to 4."""
-    tile_px: int | None = None
-    """Side of a tile in pixels, a multiple of 28; None for the largest that fits into 672 pixels."""
-    strip: bool = True
-    """A strip of 168 pixels with the score below the board."""
     prompt: Literal["full", "short"] = "full"
     """All the rules in words, or only the name, for models too small to read."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        super().__post_init__()
         if not (2 <= self.rows <= 4 and 2 <= self.cols <= 4):
             raise ValueError(f"rows={self.rows}, cols={self.cols}: each is 2 to 4")
-        if self.tile_px is not None:
-            frame.check_tile_px(self.tile_px)
 
 
 @cache
@@ -94,7 +92,7 @@ class G2048(Game):
         self.settings: dict[str, Any] = msgspec.structs.asdict(self._settings)
         self.rows, self.cols = settings.rows, settings.cols
         self._slides, self._largest = _tables()
-        self._layout = frame.layout(self.rows, self.cols, tile_px, len(CELLS), settings.strip)
+        self._layout = frame.layout(self.rows, self.cols, tile_px, len(CELLS), settings.strip, settings)
         self._draw_dtype = self._layout.draw_dtype
 
     @property
@@ -109,11 +107,11 @@ class G2048(Game):
         """Tiles by exponent and the strip's glyphs, drawn on first use."""
         from engine.render.g2048 import draw_atlas  # pygame: only for games that are looked at
 
-        return draw_atlas(self._layout)
+        return draw_atlas(self._layout, self._settings.nearness, self._settings.grid_lines)
 
     @property
     def draw_dtype(self) -> np.dtype[np.void]:
-        """One frame: exponents `board` uint16[rows, cols], and glyphs `strip` uint16[1, cells] if there is one."""
+        """One frame: exponents `board` uint16[rows, cols], glyphs `strip` uint16[1, cells], and what the level adds."""
         return self._draw_dtype
 
     def reset(self, seeds: Integers) -> Records:
@@ -200,6 +198,8 @@ class G2048(Game):
         draws["board"] = self.board(state)
         if self._settings.strip:
             draws["strip"] = frame.strip_glyphs(state["score"], self._layout.grids[1].cols)
+        if self._settings.dressed:
+            frame.dress(draws, self._layout, self._settings, state_hash(state))
         return draws
 
     def oracle(self, state: Records) -> npt.NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """An atlas: the sprites of a game, and where on the frame they go. No pygame here: a receiver needs only this.
 
-    frame = background, then each grid in turn: cell (r, c) shows the sprite of that number
+    frame = background, then each grid in turn: cell (r, c) shows the sprite of that number; then noise, if there is any
 
 A sender gives away `atlas.to_bytes()` once; after that a frame is one small record of `atlas.draw_dtype`, and whoever
 has the atlas composes the same pixels. `atlas.digest` says which atlas a record belongs to.
@@ -11,12 +11,13 @@ has the atlas composes the same pixels. `atlas.digest` says which atlas a record
 import hashlib
 import math
 from functools import cached_property
+from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from native.compose import compose
+from native.compose import compose, compose_moved, overlay, speckle
 from native.state import Records
 
 MAGIC = b"G1A1"
@@ -35,6 +36,15 @@ class Grid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     height: int
     width: int
     num_sprites: int
+    jitter: int = 0
+    """Sprites are moved by up to so many pixels within their cells; 0: they never are."""
+    overlay: bool = False
+    """Sprite 0 and black pixels are not drawn: what lies below shows through."""
+
+    @property
+    def offsets(self) -> str:
+        """The field that says how far each sprite is moved."""
+        return f"{self.name}_offsets"
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,11 +53,23 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     height: int
     width: int
     grids: tuple[Grid, ...]
+    noise: int = 0
+    """Each byte of the frame is off by up to this much; 0: none is."""
+
+    @property
+    def fields(self) -> list[tuple[Any, ...]]:
+        """The fields of `draw_dtype`."""
+        fields: list[tuple[Any, ...]] = [(grid.name, "<u2", (grid.rows, grid.cols)) for grid in self.grids]
+        fields += [(grid.offsets, "i1", (grid.rows, grid.cols, 2)) for grid in self.grids if grid.jitter]
+        return [*fields, ("noise", "<u8")] if self.noise else fields
 
     @property
     def draw_dtype(self) -> np.dtype[np.void]:
-        """One frame as a record: for each grid its sprite numbers, uint16 [rows, cols]."""
-        return np.dtype([(grid.name, "<u2", (grid.rows, grid.cols)) for grid in self.grids])
+        """One frame as a record: for each grid its sprite numbers, uint16 [rows, cols].
+
+        Where the layout asks for it, offsets int8 [rows, cols, (down, right)], and `noise`, the seed of the noise.
+        """
+        return np.dtype(self.fields)
 
 
 class Atlas:
@@ -64,8 +86,9 @@ class Atlas:
         self.draw_dtype = layout.draw_dtype
         self._background = _checked("background", background, (layout.height, layout.width, 3))
         self._sprites = [_checked(grid.name, sprites[grid.name], _shape(grid)) for grid in layout.grids]
-        covered = sum(grid.rows * grid.cols * grid.height * grid.width for grid in layout.grids)
+        covered = sum(grid.rows * grid.cols * grid.height * grid.width for grid in layout.grids if not grid.overlay)
         self._has_margin = covered < layout.height * layout.width
+        self._drawn_twice = self._has_margin or layout.noise > 0 or any(grid.overlay for grid in layout.grids)
 
     def compose(self, draws: Records, out: Pixels | None = None) -> Pixels:
         """The frames of draws[N], uint8[N, height, width, 3], into `out` if given (C-contiguous; no copy is made).
@@ -81,16 +104,32 @@ class Atlas:
             raise ValueError(f"out is {frames.dtype} {frames.shape}; expected writable contiguous uint8 {shape}")
         if not len(draws):
             return frames
+        self._check_numbers(draws)
+        at_once = 1 if self._drawn_twice else len(draws)  # what is written twice had better still be in the cache
+        for start in range(0, len(draws), at_once):
+            self._draw(draws[start : start + at_once], frames[start : start + at_once])
+        return frames
+
+    def _check_numbers(self, draws: Records) -> None:
+        for grid in self.layout.grids:
+            if (highest := int(draws[grid.name].max())) >= grid.num_sprites:
+                raise ValueError(f"sprite {highest} of {grid.name!r} does not exist; it has {grid.num_sprites}")
+
+    def _draw(self, draws: Records, frames: Pixels) -> None:
+        """One layer after the other: background, grids, noise."""
         if self._has_margin:
             frames[:] = self._background
         lines = frames.reshape(len(draws), self.height, self.width * 3)
         for grid, sprites in zip(self.layout.grids, self._sprites, strict=True):
-            numbers = draws[grid.name]
-            if (highest := int(numbers.max())) >= grid.num_sprites:
-                raise ValueError(f"sprite {highest} of {grid.name!r} does not exist; it has {grid.num_sprites}")
-            flat = sprites.reshape(grid.num_sprites, grid.height, grid.width * 3)
-            compose(numbers, flat, grid.top, grid.left * 3, lines)
-        return frames
+            numbers, flat = draws[grid.name], sprites.reshape(grid.num_sprites, grid.height, grid.width * 3)
+            if grid.overlay:
+                overlay(numbers, flat, grid.top, grid.left * 3, lines)
+            elif grid.jitter:
+                compose_moved(numbers, draws[grid.offsets], flat, grid.top, grid.left * 3, lines)
+            else:
+                compose(numbers, flat, grid.top, grid.left * 3, lines)
+        if self.layout.noise:
+            speckle(draws["noise"], self.layout.noise, frames.reshape(len(draws), -1))
 
     def to_bytes(self) -> bytes:
         """The whole atlas as bytes; equal atlases give equal bytes."""
@@ -140,10 +179,14 @@ def _read_layout(data: bytes) -> tuple[Layout, int]:
 
 def _check_layout(layout: Layout) -> None:
     """ValueError unless every grid has a name of its own and lies within the frame."""
-    names = [grid.name for grid in layout.grids]
+    names = [field[0] for field in layout.fields]
     if len(set(names)) != len(names) or not all(names) or min(layout.height, layout.width) < 1:
         raise ValueError(f"layout {layout.width} x {layout.height} needs grids with names of their own, not {names}")
+    if not 0 <= layout.noise <= 255:
+        raise ValueError(f"layout has noise={layout.noise}; it is 0 to 255")
     for grid in layout.grids:
+        if not 0 <= grid.jitter <= 127 or (grid.jitter and grid.overlay):
+            raise ValueError(f"grid {grid.name!r} has jitter={grid.jitter}; it is 0 to 127, and an overlay has none")
         sizes = (grid.rows, grid.cols, grid.height, grid.width, grid.num_sprites)
         bottom, right = grid.top + grid.rows * grid.height, grid.left + grid.cols * grid.width
         if min(sizes) < 1 or min(grid.top, grid.left) < 0 or bottom > layout.height or right > layout.width:

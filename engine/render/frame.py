@@ -10,10 +10,17 @@
 └────────────────────┘
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from engine.render.atlas import Grid, Layout
+from native.compose import scatter, strew
+from native.state import Records
+
+if TYPE_CHECKING:
+    from engine.levels import Perception
 
 CELL_PX = 28
 BOARD_PX = 24 * CELL_PX
@@ -24,6 +31,8 @@ STRIP_MIN_COLS = LABEL_COLS + SCORE_COLS + 3
 BLANK = 10  # glyphs: the digits 0 .. 9, a blank, then the pieces of the label
 FIRST_LABEL = 11
 NUM_GLYPHS = FIRST_LABEL + LABEL_COLS
+NUM_MARKS = 12
+MAX_JITTER = 127  # offsets are int8
 
 
 def default_tile_px(rows: int, cols: int) -> int:
@@ -37,16 +46,39 @@ def check_tile_px(tile_px: int) -> None:
         raise ValueError(f"tile_px={tile_px} is not a multiple of {CELL_PX} in {CELL_PX} .. {BOARD_PX}")
 
 
-def layout(rows: int, cols: int, tile_px: int, num_tiles: int, strip: bool) -> Layout:
-    """A board of rows x cols tiles with the strip below it; a board narrower than the strip is centred."""
+def layout(
+    rows: int, cols: int, tile_px: int, num_tiles: int, strip: bool, looks: "Perception | None" = None
+) -> Layout:
+    """A board of rows x cols tiles with the strip below it; a board narrower than the strip is centred.
+
+    `looks` adds what a level asks for: jitter to the board, a grid `marks` above it, noise.
+    """
     strip_cols = max(cols * tile_px // CELL_PX, STRIP_MIN_COLS) if strip else 0
     width = max(cols * tile_px, strip_cols * CELL_PX)
     left = (width - cols * tile_px) // 2 // CELL_PX * CELL_PX
     bottom = rows * tile_px
-    grids = [Grid("board", 0, left, rows, cols, tile_px, tile_px, num_tiles)]
+    jitter = min(MAX_JITTER, tile_px * looks.jitter // 100) if looks else 0
+    grids = [Grid("board", 0, left, rows, cols, tile_px, tile_px, num_tiles, jitter=jitter)]
     if strip:
         grids.append(Grid("strip", bottom, 0, 1, strip_cols, STRIP_PX, CELL_PX, NUM_GLYPHS))
-    return Layout(height=bottom + (STRIP_PX if strip else 0), width=width, grids=tuple(grids))
+    if looks and looks.distractors:
+        grids.append(Grid("marks", 0, left, rows, cols, tile_px, tile_px, 1 + NUM_MARKS, overlay=True))
+    noise = looks.noise if looks else 0
+    return Layout(height=bottom + (STRIP_PX if strip else 0), width=width, grids=tuple(grids), noise=noise)
+
+
+def dress(draws: Records, layout: Layout, looks: "Perception", seeds: npt.NDArray[np.uint64]) -> None:
+    """Fill in what a level adds to draws[N]: offsets, marks and noise seed, all from seeds[N], in place.
+
+    With `state_hash(state)` as seeds it is what the frame shows that decides, so equal boards are equal pictures.
+    """
+    for grid in layout.grids:
+        if grid.jitter:
+            scatter(seeds, grid.jitter, draws[grid.offsets])
+        if grid.overlay:
+            strew(seeds, looks.distractors, grid.num_sprites - 1, draws[grid.name])
+    if layout.noise:
+        draws["noise"] = seeds
 
 
 def strip_glyphs(scores: npt.NDArray[np.int64], cols: int) -> npt.NDArray[np.uint16]:

@@ -16,16 +16,12 @@ GROUNDS = [
 ]  # fmt: skip
 
 
-def draw_atlas(layout: Layout) -> Atlas:
-    """Tiles by exponent 0 .. 15, and the score strip if the layout has one."""
+def draw_atlas(layout: Layout, nearness: int, grid_lines: bool) -> Atlas:
+    """Tiles by exponent 0 .. 15, with whatever else the layout has."""
     size = layout.grids[0].height
-    faces = [
-        tiles.numbered_tile(
-            size, str(1 << exponent) if exponent else "", ground, DARK_INK if exponent in DARK_ON else LIGHT_INK, BOARD
-        )
-        for exponent, ground in enumerate(GROUNDS)
-    ]
-    sprites = {"board": np.stack(faces)}
-    if len(layout.grids) > 1:
-        sprites["strip"] = tiles.strip_sprites("SCORE")
-    return Atlas(layout, tiles.plain(layout.height, layout.width, tiles.STRIP_GROUND), sprites)
+    faces = []
+    for exponent, ground in enumerate(tiles.nearer(GROUNDS, nearness)):
+        ink = DARK_INK if exponent in DARK_ON else LIGHT_INK
+        text = str(1 << exponent) if exponent else ""
+        faces.append(tiles.numbered_tile(size, text, ground, ink, BOARD if grid_lines else None))
+    return tiles.atlas_of(layout, np.stack(faces))

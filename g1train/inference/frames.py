@@ -24,6 +24,11 @@ class AtlasStore:
     def __init__(self) -> None:
         self._atlases: OrderedDict[bytes, Atlas] = OrderedDict()
 
+    def keep(self, atlas: Atlas) -> None:
+        """Add an atlas that was made in this process."""
+        self._atlases[atlas.digest] = atlas
+        self._use(atlas.digest)
+
     def add(self, message: wire.Atlas, buffers: Sequence[bytes | memoryview]) -> None:
         """Raises `WireError` for an atlas that is damaged or not the one that it claims to be."""
         if len(buffers) != 1:
@@ -37,8 +42,7 @@ class AtlasStore:
             if atlas.digest != message.digest:
                 raise WireError(f"an atlas came as {message.digest.hex()} but is {atlas.digest.hex()}")
             _shared[message.digest] = atlas
-        self._atlases[message.digest] = atlas
-        self._use(message.digest)
+        self.keep(atlas)
 
     def _use(self, digest: bytes) -> None:
         self._atlases.move_to_end(digest)

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import logging
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -161,8 +162,10 @@ class Node:
 
     async def _beat(self) -> None:
         while True:
+            asleep = time.monotonic()
             await asyncio.sleep(wire.HEARTBEAT_S)
-            gone = self.peers.expire()
+            stalled = time.monotonic() - asleep > 2 * wire.HEARTBEAT_S  # then their beats are still unread
+            gone = [] if stalled else self.peers.expire()
             for peer in gone:
                 log.warning("%s has not been heard for %.0f s; its asks are dropped", peer.join.name, wire.DEATH_S)
             self._forget(gone)

@@ -30,6 +30,7 @@ class VllmOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tensor_parallel_size: int = 1
     weight_backend: str = WEIGHT_BACKEND
     cpu_kv_cache_gib: int = 1
+    num_threads: int = 0  # of a CPU build; 0: one per core
 
 
 class VllmBackend:
@@ -140,6 +141,8 @@ class VllmBackend:
 
 def _set_environment(options: VllmOptions) -> None:
     os.environ[NODE_VARIABLE] = str(os.getpid())
+    if options.num_threads:
+        os.environ["OMP_NUM_THREADS"] = str(options.num_threads)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(options.cpu_kv_cache_gib))
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")

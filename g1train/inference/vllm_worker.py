@@ -24,12 +24,12 @@ from g1train.tokens import banned_token_ids
 
 
 @dataclass
-class InitInfo(WeightTransferInitInfo):
+class InitInfo(WeightTransferInitInfo):  # type: ignore[misc, unused-ignore]
     """Nothing to agree on: the file says all."""
 
 
 @dataclass
-class UpdateInfo(WeightTransferUpdateInfo):
+class UpdateInfo(WeightTransferUpdateInfo):  # type: ignore[misc, unused-ignore]
     """`path` of a safetensors file on this host; whole vLLM layers only (q, k and v of a layer together)."""
 
     path: str

@@ -15,7 +15,7 @@ from engine.errors import WorkerError
 from engine.ticket import GameSpec, Ticket
 from g1train.dispatch import Dispatcher
 from g1train.inference.client import NodeClient
-from g1train.rollout import episode_scores, episode_tickets, group_tickets
+from g1train.rollout import OneGame, episode_scores, episode_tickets, group_tickets
 from tests import processes
 
 GAME = GameSpec("2048", {"tile_px": 28, "strip": False})
@@ -23,7 +23,7 @@ DEADLINE_S = 60.0
 
 
 def groups_of(num_groups: int, version: int = -1) -> list[Ticket]:
-    return group_tickets(7, "test", 0, num_groups, GAME, num_samples=3, num_moves=20, version=version)
+    return group_tickets(7, "test", 0, num_groups, [OneGame(GAME, num_moves=20)], num_samples=3, version=version)
 
 
 def content(groups: list[wire.Group]) -> list[wire.Group]:
@@ -67,7 +67,7 @@ def test_every_ticket_once_though_a_worker_is_killed(dispatcher: Dispatcher, nod
     assert [group.index for group in disturbed] == list(range(200))
     assert content(disturbed) == content(undisturbed)
     assert dispatcher.stats.groups == 400
-    assert dispatcher.stats.reissued == 4
+    assert dispatcher.stats.reissued >= 4
     assert dispatcher.outstanding == []
 
 
@@ -98,13 +98,17 @@ def test_episodes_go_on_after_a_node_was_restarted(dispatcher: Dispatcher, node_
 
 def test_asks_wait_for_the_policy_version_that_they_want(dispatcher: Dispatcher, node_address: str) -> None:
     tickets = groups_of(6, version=3)
-    with dispatcher, processes.node(node_address, "greedy"), NodeClient(node_address) as client:
-        with processes.pool(dispatcher.address, node_address, num_workers=1):
-            with pytest.raises(WorkerError, match="0 of 6 tickets were played within 0.5 s"):
-                dispatcher.play(tickets, deadline_s=0.5)
-            assert len(dispatcher.outstanding) == 6
-            client.weight_call("confirm", version=3)
-            groups = dispatcher.play(tickets, deadline_s=DEADLINE_S)
+    with (
+        dispatcher,
+        processes.node(node_address, "greedy"),
+        processes.pool(dispatcher.address, node_address, num_workers=1),
+        NodeClient(node_address) as client,
+    ):
+        with pytest.raises(WorkerError, match=r"0 of 6 tickets were played within 0\.5 s"):
+            dispatcher.play(tickets, deadline_s=0.5)
+        assert len(dispatcher.outstanding) == 6
+        client.weight_call("confirm", version=3)
+        groups = dispatcher.play(tickets, deadline_s=DEADLINE_S)
     assert {one.version for group in groups for one in group.rounds} == {3}
 
 
@@ -112,13 +116,17 @@ def test_a_ticket_that_raises_is_data_until_the_third_time(
     dispatcher: Dispatcher, node_address: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = msgspec.structs.replace(groups_of(1)[0], game=GameSpec("2084"))
-    with dispatcher, processes.node(node_address, "oracle"), caplog.at_level(logging.ERROR, "g1"):
-        with processes.pool(dispatcher.address, node_address, num_workers=1) as pool:
-            with pytest.raises(WorkerError, match=r"(?s)ticket 0: it failed 3 times.*did you mean '2048'"):
-                dispatcher.play([bad], deadline_s=DEADLINE_S)
-            workers = processes.children(pool)
-            assert len(dispatcher.play(groups_of(4), deadline_s=DEADLINE_S)) == 4
-            assert processes.children(pool) == workers
+    with (
+        caplog.at_level(logging.ERROR, "g1"),
+        dispatcher,
+        processes.node(node_address, "oracle"),
+        processes.pool(dispatcher.address, node_address, num_workers=1) as pool,
+    ):
+        with pytest.raises(WorkerError, match=r"(?s)ticket 0: it failed 3 times.*did you mean '2048'"):
+            dispatcher.play([bad], deadline_s=DEADLINE_S)
+        workers = processes.children(pool)
+        assert len(dispatcher.play(groups_of(4), deadline_s=DEADLINE_S)) == 4
+        assert processes.children(pool) == workers
     assert dispatcher.stats.failures == 3
 
 
@@ -156,6 +164,17 @@ def test_pool_drains_and_takes_its_workers_along(dispatcher: Dispatcher, node_ad
             workers = processes.children(pool)
             pool.kill()
             processes.eventually(lambda: not any(processes.alive(pid) for pid in workers))
+
+
+def test_a_second_signal_stops_at_once(dispatcher: Dispatcher, node_address: str) -> None:
+    with dispatcher, processes.pool(dispatcher.address, node_address, num_workers=1) as pool:
+        dispatcher.submit(groups_of(2))
+        processes.eventually(lambda: dispatcher.stats.workers == 1 and dispatcher.stats.pending == 0)
+        pool.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            pool.wait(0.5)  # there is no node, so what is held cannot be finished
+        pool.terminate()
+        assert pool.wait(DEADLINE_S) == 130
 
 
 def test_a_busy_port_is_one_line() -> None:

@@ -9,8 +9,8 @@ TICKET = Ticket(index=3, seed=9, game=GameSpec("2048", {"rows": 4, "strip": True
 
 
 def test_seeds_are_fixed_for_ever() -> None:
-    assert derive_seed(0) == 2389640498571219741
-    assert derive_seed(7, "train", 3, 0) == 3317352341467064951
+    assert derive_seed(0) == 2639742322310274655
+    assert derive_seed(7, "train", 3, 0) == 79391400853892372
 
 
 def test_seeds_of_neighbours_differ_and_fit_63_bits() -> None:

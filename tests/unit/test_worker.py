@@ -1,6 +1,7 @@
 """How a ticket is played, without processes: the coroutines of engine/episode.py against a scripted player."""
 
 import asyncio
+import time
 
 import msgspec
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 
 from engine import wire
 from engine.episode import Play, make_game, open_play, restore
-from engine.errors import ConnectError, WireError
+from engine.errors import ConnectError, WireError, WorkerError
 from engine.game import start_states, state_hash
-from engine.pool import Child
+from engine.pool import HEALTHY_S, UNREADY_DEATHS, Child
 from engine.sockets import read_keys, write_keys
 from engine.ticket import GameSpec, Start, Ticket, derive_seed
 from engine.worker import AtlasLedger
@@ -18,9 +19,10 @@ from g1train.inference.frames import AtlasStore
 from g1train.inference.scripted import Scripted
 
 GAME = GameSpec("2048", {"tile_px": 28, "strip": False})
+START = Start(seed=5, num_moves=20)
 
 
-def ticket(num_samples: int = 1, num_turns: int = 1, start: Start = Start(5, 20)) -> Ticket:  # noqa: B008
+def ticket(num_samples: int = 1, num_turns: int = 1, start: Start = START) -> Ticket:
     return Ticket(0, 11, GAME, start, num_samples=num_samples, num_turns=num_turns)
 
 
@@ -77,7 +79,9 @@ def test_episodes_branch_and_play_the_same_again() -> None:
 
 
 def test_an_episode_ends_with_its_game() -> None:
-    small = msgspec.structs.replace(ticket(num_turns=500), game=GameSpec("2048", {**GAME.settings, "rows": 2, "cols": 2}))
+    small = msgspec.structs.replace(
+        ticket(num_turns=500), game=GameSpec("2048", {**GAME.settings, "rows": 2, "cols": 2})
+    )
     rounds = played(open_play(small)).rounds
     assert len(rounds) < 500
     assert [one.scores[0].terminated for one in rounds] == [False] * (len(rounds) - 1) + [True]
@@ -137,10 +141,22 @@ def test_a_dead_worker_is_started_later_each_time() -> None:
     child = Child("host/0", [])
     pauses = []
     for _ in range(8):
-        child.ready = True
+        child.ready, child.started = True, time.monotonic()
         pauses.append(child.pause_s)
         child.died(-9)
     assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
+    child.started = time.monotonic() - HEALTHY_S
+    child.died(-9)
+    assert child.pause_s == 0.4
+
+
+def test_a_worker_that_is_never_ready_ends_the_pool() -> None:
+    child = Child("host/0", [])
+    child.last_lines.append("No module named engine")
+    for _ in range(UNREADY_DEATHS - 1):
+        child.died(1)
+    with pytest.raises(WorkerError, match=r"(?s)before it was ready.*No module named engine"):
+        child.died(1)
 
 
 def test_key_files(tmp_path_factory: pytest.TempPathFactory) -> None:

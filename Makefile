@@ -1,0 +1,41 @@
+# make demo    set up .venv, then a tiny VLM learns 2048 from pixels: base, cold start, RL, evaluation
+# make test    set up .venv, then lint, type checks and all tests
+# make check   lint and type checks alone
+#
+# Where there is an NVIDIA GPU the GPU extra is installed, elsewhere the CPU one; without a vLLM for this machine the node
+# falls back to transformers and says so.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRA := $(shell command -v nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test check setup clean
+
+demo: setup
+	$(BIN)/g1 train configs/nano/2048.toml
+
+test: setup check
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --progress-bar off --editable '.[$(EXTRA),dev]' \
+		|| { echo "no vLLM for this machine: the node will use the transformers backend"; \
+		     $(PIP) install --quiet --progress-bar off --editable '.[train,dev]'; }
+	@# vLLM's CPU build asks for audio and video decoders whose only builds need CUDA and fail at import; frames need neither.
+	@$(BIN)/python -c "import torch, sys; sys.exit(torch.version.cuda is None)" \
+		|| $(PIP) uninstall --quiet --yes torchaudio torchcodec 2>/dev/null
+	@$(BIN)/python -c "from g1train.torchvision_shim import install; print(install())"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

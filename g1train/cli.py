@@ -1,0 +1,150 @@
+"""The command `g1`: one program, one subcommand a process. Light: torch is imported when a command needs it.
+
+    g1 train CONFIG             everything on this machine: node, pool and trainer
+    g1 serve CONFIG             the inference node alone      ┐
+    g1 pool                     workers alone, on any host    ├ the three apart; any order
+    g1 train CONFIG --external  the trainer alone             ┘
+"""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine import process
+from engine.errors import ConfigError
+from g1train import config as configs
+from g1train.config import Config
+
+app = typer.Typer(
+    name="g1",
+    help="Reinforcement learning of vision-language models on visual games.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ConfigPath = Annotated[Path, typer.Argument(help="Configuration, such as configs/nano/2048.toml.")]
+Overrides = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override one key, such as rl.steps=10; repeatable.")
+]
+Parent = Annotated[int | None, typer.Option(hidden=True, help="Process id to die with.")]
+
+
+@app.command()
+def train(
+    config: Annotated[Path | None, typer.Argument(help="Configuration, such as configs/nano/2048.toml.")] = None,
+    overrides: Overrides = [],  # noqa: B006 - typer reads the default, nobody changes it
+    runs: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("runs"),
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
+    external: Annotated[bool, typer.Option(help="Use the node and pool of others, at the configured addresses.")] = False,
+) -> None:
+    """Train: base, cold start, RL and evaluation, as the configuration says.
+
+    The last line of standard output is the result as JSON; everything else goes to standard error.
+    """
+    if (config is None) == (resume is None):
+        raise ConfigError("give either a configuration or --resume RUN_FOLDER")
+    chosen = None if config is None else configs.load(config, overrides)
+    if chosen is not None:
+        _check_model(chosen)
+    os.environ.update(_quiet_threads())
+    from g1train import train as training
+    from g1train.display import Display, results_table
+
+    with Display() as display:
+        if resume is not None:
+            results = training.resume(resume, display, external)
+        else:
+            assert chosen is not None
+            results = training.train(chosen, runs, display, external)
+        table = {player: values for player, values in results.items() if player != "run"}
+        display.console.print(results_table(table))
+        display.say(f"run folder: {results['run']}")
+    print(json.dumps(_public(results)), flush=True)
+
+
+@app.command()
+def serve(
+    config: ConfigPath,
+    overrides: Overrides = [],  # noqa: B006
+    model: Annotated[Path | None, typer.Option(help="Model folder; instead of model.path.")] = None,
+    bind: Annotated[str, typer.Option(help="Address to listen at; instead of node.address.")] = "",
+    keys: Annotated[Path | None, typer.Option(help="Key file, needed beyond loopback.")] = None,
+    parent: Parent = None,
+) -> None:
+    """Serve a policy: the inference node. It refuses to answer until a trainer has sent it weights."""
+    chosen = configs.load(config, overrides)
+    if parent is not None:
+        process.die_with_parent(parent)
+    process.log_to_stderr()
+    os.environ.update(_quiet_threads())
+    from engine import sockets
+    from g1train.inference import backends, node
+
+    backend = backends.make(chosen, str(model or chosen.model.path))
+    print(f"inference node: backend '{backend.name}', model {model or chosen.model.path or '-'}", flush=True)
+    found_keys = None if keys is None else sockets.read_keys(keys)
+    asyncio.run(node.serve(backend, bind or chosen.node.address, run=chosen.name, keys=found_keys))
+
+
+@app.command()
+def pool(
+    trainer: Annotated[str, typer.Option(help="Address of the trainer.")] = configs.TrainerConfig().address,
+    node: Annotated[str, typer.Option(help="Address of the inference node.")] = configs.NodeConfig().address,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = os.cpu_count() or 1,
+    capacity: Annotated[int, typer.Option(min=1, help="Tickets that each worker holds at once.")] = 64,
+    keys: Annotated[Path | None, typer.Option(help="Key file, needed beyond loopback.")] = None,
+    parent: Parent = None,
+) -> None:
+    """Play games: worker processes under a supervisor, on this or any other host."""
+    if parent is not None:
+        process.die_with_parent(parent)
+    process.log_to_stderr()
+    from engine.pool import run_pool
+
+    run_pool(trainer, node, workers, capacity=capacity, keys=keys)
+
+
+def main() -> None:
+    """Entry point: what a person can mend is one line and exit status 2, Ctrl-C is 130."""
+    try:
+        with process.reported("g1"):
+            app(standalone_mode=True)
+    except KeyboardInterrupt:
+        print("g1: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def _check_model(config: Config) -> None:
+    """Before anything heavy is imported: is there a model to start from?"""
+    path = Path(config.model.path)
+    if config.model.path and not (path / "config.json").is_file():
+        from engine.errors import CheckpointError
+
+        raise CheckpointError(
+            f"there is no model at {path} (no config.json); give model.path a Hugging Face folder of a Qwen2.5-VL, "
+            'or leave it out and set model.nano = "1m"'
+        )
+
+
+def _quiet_threads() -> dict[str, str]:
+    from g1train.services import quiet_threads
+
+    return quiet_threads()
+
+
+def _public(results: dict[str, Any]) -> dict[str, Any]:
+    """The results as promised: four measures a player, null where not played, and the run's folder."""
+    keys = ("game_reward", "p_acc", "r_acc", "score")
+    players = ("random", "base", "coldstart", "rl")
+    public: dict[str, Any] = {p: {key: results[p].get(key) for key in keys} for p in players if p in results}
+    return {**public, "run": results["run"]}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,203 @@
+"""The books of the dispatcher: whatever workers do, every ticket is counted exactly once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import pytest
+import zmq
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import wire
+from engine.errors import ConnectError, WorkerError
+from engine.ticket import GameSpec, Ticket, ticket_hash
+from g1train.dispatch import Dispatcher
+from g1train.ledger import MAX_FAILURES, MAX_LOSSES, Ledger
+from g1train.rollout import OneGame, group_tickets
+from tests import processes
+
+GAME = OneGame(GameSpec("2048"))
+A, B = b"worker a", b"worker b"
+
+
+def tickets(number: int, version: int = -1) -> list[Ticket]:
+    return group_tickets(1, "test", 0, number, [GAME], num_samples=1, version=version)
+
+
+def group(ticket: Ticket, version: int = 0) -> wire.Group:
+    one = wire.Round(0, 0, 1, "", wire.Frame("pixels", 1, 1, bytes(3)), [], [], [], version)
+    return wire.Group(ticket.index, ticket_hash(ticket), "worker", 1, [one])
+
+
+def failure(ticket: Ticket) -> wire.Failure:
+    return wire.Failure(ticket.index, ticket_hash(ticket), "worker", "ZeroDivisionError")
+
+
+def ledger_of(number: int, version: int = -1) -> tuple[Ledger, list[Ticket]]:
+    ledger, given_out = Ledger(), tickets(number, version)
+    ledger.submit(given_out)
+    return ledger, given_out
+
+
+def test_lost_tickets_come_first_and_duplicates_are_dropped() -> None:
+    ledger, (first, second, third) = ledger_of(3)
+    assert [ledger.take(A), ledger.take(A)] == [first, second]
+    assert ledger.lost(A) == 2
+    assert [ledger.take(B), ledger.take(B), ledger.take(B)] == [first, second, third]
+    assert ledger.group(group(first))
+    assert not ledger.group(group(first))
+    assert ledger.open == [second, third]
+    assert (ledger.stats.reissued, ledger.stats.duplicates, ledger.stats.groups) == (2, 1, 1)
+
+
+def test_the_dead_may_be_late_but_not_wrong() -> None:
+    ledger, (first, second) = ledger_of(2, version=4)
+    ledger.take(A)
+    ledger.lost(A)
+    assert not ledger.group(group(first, version=3))
+    assert ledger.group(group(first, version=4))
+    assert ledger.take(B) == second
+    other = group_tickets(2, "other run", 0, 2, [GAME], num_samples=1)[1]
+    assert not ledger.group(group(other, version=4))
+    assert not ledger.failure(failure(second), A)
+    assert ledger.open == [second]
+
+
+def test_a_ticket_that_fails_or_kills_too_often_is_given_up() -> None:
+    ledger, (first, second) = ledger_of(2)
+    for _ in range(MAX_FAILURES):
+        assert ledger.take(A) == first
+        assert ledger.failure(failure(first), A)
+    assert "ZeroDivisionError" in ledger.failed[first.index]
+    for _ in range(MAX_LOSSES):
+        assert ledger.take(A) == second
+        ledger.lost(A)
+    assert "its worker was lost" in ledger.failed[second.index]
+    assert ledger.open == []
+
+
+def test_indices_are_given_out_once() -> None:
+    ledger, given_out = ledger_of(2)
+    with pytest.raises(ValueError, match="must differ"):
+        ledger.submit(given_out[:1])
+    ledger.withdraw([0, 1])
+    assert ledger.num_pending == 0
+    ledger.submit(given_out)
+    with pytest.raises(ValueError, match="must differ"):
+        Ledger().submit([given_out[0], given_out[0]])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["take", "lost", "group", "again"]), st.sampled_from([A, B]))))
+def test_exactly_once_whatever_happens(events: list[tuple[str, bytes]]) -> None:
+    ledger, given_out = ledger_of(4)
+    held: dict[bytes, list[Ticket]] = {A: [], B: []}
+    counted: list[int] = []
+    for event, worker in events:
+        if event == "take" and ledger.num_pending:
+            held[worker].append(ledger.take(worker))
+        elif event == "lost":
+            ledger.lost(worker)  # what it held may still come, late
+        elif event in ("group", "again") and held[worker]:
+            ticket = held[worker][0] if event == "again" else held[worker].pop(0)
+            counted += [ticket.index] if ledger.group(group(ticket)) else []
+    ledger.lost(A)
+    ledger.lost(B)
+    while ledger.num_pending:
+        ticket = ledger.take(A)
+        counted += [ticket.index] if ledger.group(group(ticket)) else []
+    assert sorted(counted + list(ledger.failed)) == [ticket.index for ticket in given_out]
+    assert ledger.done.keys() == set(counted)
+
+
+@pytest.fixture
+def dispatcher(tmp_path: Path) -> Iterator[Dispatcher]:
+    with Dispatcher(f"ipc://{tmp_path}/trainer") as one:
+        yield one
+
+
+@pytest.fixture
+def worker(dispatcher: Dispatcher) -> Iterator["zmq.Socket[bytes]"]:
+    """A foreign worker's socket."""
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(dispatcher.address)
+        yield socket
+
+
+def say(socket: "zmq.Socket[bytes]", **message: Any) -> None:
+    socket.send(msgpack.packb(message))
+
+
+def hear(socket: "zmq.Socket[bytes]") -> dict[str, Any]:
+    while True:
+        assert socket.poll(30_000)
+        message: dict[str, Any] = msgpack.unpackb(socket.recv())
+        if message["type"] != "beat":
+            return message
+
+
+def test_a_foreign_worker_gets_no_more_than_its_credit(dispatcher: Dispatcher, worker: "zmq.Socket[bytes]") -> None:
+    given_out = tickets(3)
+    dispatcher.submit(given_out)
+    say(worker, type="join", role="worker", name="foreign", pid=1)
+    assert hear(worker)["type"] == "welcome"
+    say(worker, type="pull", credit=2)
+    work = hear(worker)
+    assert [ticket["index"] for ticket in work["tickets"]] == [0, 1]
+    worker.send(b"not a message")
+    assert hear(worker)["type"] == "fault"
+    say(worker, type="pull", credit=0)
+    assert "a credit of 0" in hear(worker)["reason"]
+    worker.send(wire.encode(group(given_out[1]))[0])
+    assert [one.index for one in dispatcher.gather(given_out[1:2], deadline_s=30.0)] == [1]
+    say(worker, type="leave")
+    processes.eventually(lambda: dispatcher.stats.reissued == 1)
+    stats = dispatcher.stats
+    assert (stats.workers, stats.groups, stats.faults) == (0, 1, 2)
+    assert dispatcher.outstanding == [given_out[0], given_out[2]]
+    say(worker, type="pull", credit=1)
+    assert hear(worker)["rejoin"]
+
+
+def test_a_name_that_joins_again_replaces_itself(dispatcher: Dispatcher, worker: "zmq.Socket[bytes]") -> None:
+    dispatcher.submit(tickets(1))
+    say(worker, type="join", role="worker", name="foreign", pid=1)
+    say(worker, type="pull", credit=1)
+    assert [hear(worker)["type"], hear(worker)["type"]] == ["welcome", "work"]
+    say(worker, type="join", role="worker", name="foreign", pid=2)
+    say(worker, type="pull", credit=1)
+    assert [hear(worker)["type"], hear(worker)["type"]] == ["welcome", "work"]
+    assert dispatcher.stats.reissued == 1
+
+
+def test_silent_workers_are_given_up(tmp_path: Path) -> None:
+    with (
+        Dispatcher(f"ipc://{tmp_path}/impatient", timeout_s=0.1) as dispatcher,
+        zmq.Context() as context,
+        context.socket(zmq.DEALER) as worker,
+    ):
+        worker.connect(dispatcher.address)
+        say(worker, type="join", role="worker", name="foreign", pid=1)
+        assert hear(worker)["type"] == "welcome"
+        processes.eventually(lambda: dispatcher.stats.workers == 0)
+
+
+def test_waiting_for_workers_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("g1train.dispatch.FIRST_NOTICE_S", 0.0)
+    notices: list[str] = []
+    with Dispatcher(f"ipc://{tmp_path}/trainer", on_notice=notices.append) as dispatcher:
+        with pytest.raises(WorkerError, match=r"0 of 1 tickets were played within 0\.01 s"):
+            dispatcher.play(tickets(1), deadline_s=0.01)
+        with pytest.raises(WorkerError, match=r"0 of 1 tickets were played within 0\.6 s"):
+            dispatcher.play(tickets(1), deadline_s=0.6)
+    assert f"waiting for a worker at ipc://{tmp_path}/trainer; start one with: g1 pool" in notices[0]
+
+
+def test_a_busy_port_is_named() -> None:
+    with Dispatcher("tcp://127.0.0.1:0") as dispatcher, pytest.raises(ConnectError) as raised:
+        Dispatcher(dispatcher.address)
+    assert str(raised.value).startswith(f"cannot listen at {dispatcher.address}: Address already in use; stop")
+    with pytest.raises(ConnectError, match="needs keys"):
+        Dispatcher("tcp://0.0.0.0:0")

@@ -1,0 +1,273 @@
+"""The node: programs that know only MessagePack, bad bytes, policy versions, weights; each against a real process."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+import zmq
+
+from engine import wire
+from engine.episode import frame_of, make_game
+from engine.errors import ConnectError, WeightsError
+from engine.game import start_states
+from engine.sockets import read_keys, write_keys
+from engine.ticket import GameSpec
+from g1train.inference.client import NodeClient
+from g1train.inference.gate import Gate, Refused
+from g1train.inference.node import serve
+from g1train.inference.scripted import PLAYERS, Scripted
+from tests import processes
+
+GAME = GameSpec("2048", {"tile_px": 28, "strip": False})
+REPLY_MS = 30_000
+Exchange = Callable[..., dict[str, Any]]
+
+
+def an_ask(num_samples: int = 1, version: int = -1, state: bytes | None = None) -> wire.Ask:
+    game = make_game(GAME)
+    record = start_states(game, [1], 10)
+    frame = frame_of(game, record)
+    return wire.Ask(
+        id=0,
+        turns=[wire.Turn(game.prompt, frame)],
+        num_samples=num_samples,
+        seed=3,
+        temperature=1.0,
+        max_tokens=256,
+        version=version,
+        game=GAME,
+        state=record.tobytes() if state is None else state,
+    )
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A node that all tests of this file use."""
+    where = f"ipc://{tmp_path_factory.mktemp('node')}/node"
+    with processes.node(where, "random"):
+        yield where
+
+
+@pytest.fixture
+def exchange(address: str) -> Iterator[Exchange]:
+    """Send one message as a foreign program does, and get the next one that is no beat."""
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(address)
+
+        def send(message: Any, *buffers: bytes) -> dict[str, Any]:
+            socket.send_multipart([message if isinstance(message, bytes) else msgpack.packb(message), *buffers])
+            while True:
+                assert socket.poll(REPLY_MS)
+                reply: dict[str, Any] = msgpack.unpackb(socket.recv_multipart()[0])
+                if reply["type"] != "beat":
+                    return reply
+
+        yield send
+
+
+JOIN = {"type": "join", "role": "worker", "name": "foreign", "pid": 1}
+
+
+def test_a_program_with_msgpack_alone_can_ask(exchange: Exchange) -> None:
+    welcome = exchange(JOIN)
+    assert (welcome["type"], welcome["backend"], welcome["needs_state"]) == ("welcome", "random", True)
+    ask = {
+        "type": "ask",
+        "id": 5,
+        "turns": [{"text": "Play.", "frame": {"codec": "pixels", "height": 2, "width": 2, "data": bytes(12)}}],
+        "num_samples": 2,
+        "seed": 7,
+        "temperature": 1.0,
+        "max_tokens": 64,
+        "game": {"name": "2048", "settings": {"tile_px": 28, "strip": False}},
+        "state": start_states(make_game(GAME), [1], 10).tobytes(),
+    }
+    answer = exchange(ask)
+    assert (answer["type"], answer["id"], answer["version"]) == ("answer", 5, -1)
+    assert answer["prompt_token_ids"] == list(b"Play.")
+    assert len(answer["samples"]) == 2
+    assert answer["samples"][0]["text"].startswith("<perception>")
+    assert bytes(answer["samples"][0]["token_ids"]).decode() == answer["samples"][0]["text"]
+    assert exchange(ask) == answer
+
+
+def test_strangers_are_told_to_join_and_other_versions_to_update(exchange: Exchange) -> None:
+    reply = exchange({"type": "beat"})
+    assert (reply["type"], reply["rejoin"]) == ("fault", True)
+    assert "speaks protocol 99" in exchange({**JOIN, "protocol": 99})["reason"]
+
+
+@pytest.mark.parametrize(
+    "message", [b"", b"\xc1", b"\x00" * 100, b"\x81\xa4type\xa3ask", msgpack.packb({"type": "king"})]
+)
+def test_bad_bytes_are_answered_with_a_fault(exchange: Exchange, message: bytes) -> None:
+    exchange(JOIN)
+    assert exchange(message)["type"] == "fault"
+    assert exchange(JOIN)["type"] == "welcome"
+
+
+def test_messages_that_do_not_belong_here(exchange: Exchange) -> None:
+    exchange(JOIN)
+    assert "cannot send Pull" in exchange({"type": "pull", "credit": 1})["reason"]
+    assert "cannot send WeightCall" in exchange({"type": "weightcall", "id": 1, "phase": "start"})["reason"]
+    assert "one buffer" in exchange({"type": "atlas", "digest": b"x"})["reason"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"num_samples": 0}, "at least 1"),
+        ({"turns": []}, "at least one turn"),
+        ({"state": b"short"}, "are no record"),
+        ({"game": None}, "needs the game"),
+        ({"game": {"name": "2084", "settings": {}}}, "did you mean"),
+        (
+            {"turns": [{"text": "", "frame": {"codec": "pixels", "height": 9, "width": 9, "data": b""}}]},
+            "0 bytes are not",
+        ),
+    ],
+)
+def test_asks_that_can_never_be_answered(exchange: Exchange, change: dict[str, Any], reason: str) -> None:
+    exchange(JOIN)
+    ask = {**msgpack.unpackb(wire.encode(an_ask())[0]), "turns": [{"text": "Play."}], **change}
+    refusal = exchange(ask)
+    assert (refusal["type"], refusal["retry"]) == ("refusal", False)
+    assert reason in refusal["reason"]
+
+
+def test_client_sends_the_atlas_once_and_answers_repeat(address: str) -> None:
+    atlas = make_game(GAME).atlas
+    with NodeClient(address, name="one") as client:
+        with pytest.raises(ValueError, match="is not here: send it"):
+            client.ask(an_ask())
+        first = client.ask(an_ask(num_samples=8), atlas=atlas)
+        again = client.ask(an_ask(num_samples=8))
+    assert first.samples == again.samples
+    assert len({sample.text for sample in first.samples}) > 1
+
+
+@pytest.mark.parametrize("player", sorted(PLAYERS))
+def test_players_write_whole_answers(player: str) -> None:
+    _, samples = asyncio.run(Scripted(player).generate(an_ask(num_samples=3), []))
+    assert all(sample.text.count("</") == 3 and len(sample.logprobs) == len(sample.token_ids) for sample in samples)
+    assert player == "random" or len({sample.text for sample in samples}) == 1
+
+
+def test_greedy_takes_the_move_that_pays() -> None:
+    board = np.zeros((1, 4, 4), np.uint8)
+    board[0, 0, :2] = 1  # two equal tiles side by side: right or left merges them, up and down do not
+    record = make_game(GAME).from_board(board, [0])
+    _, (sample,) = asyncio.run(Scripted("greedy").generate(an_ask(state=record.tobytes()), []))
+    assert make_game(GAME).parse(sample.text.partition("<answer>")[2].partition("</answer>")[0]) == 1
+
+
+def test_weights_go_through_a_node(tmp_path: Path) -> None:
+    address, atlas = f"ipc://{tmp_path}/node", make_game(GAME).atlas
+    with NodeClient(address, timeout_s=20.0) as client:
+        with processes.node(address, "oracle"):
+            assert client.join().version == -1
+            with pytest.raises(ConnectError, match="policy version 0 is wanted, this node has no weights confirmed"):
+                client.ask(an_ask(version=0), timeout_s=2.0, atlas=atlas)
+            with pytest.raises(WeightsError, match=r"'update' failed .* came without a start"):
+                client.update_weights({"names": ["a"]})
+            client.weight_call("confirm", version=4)
+            assert client.ask(an_ask(version=4), atlas=atlas).version == 4
+            client.init_weight_transfer_engine({"address": "here"})
+            client.start_weight_update()
+            with pytest.raises(ConnectError, match="gave no answer within"):
+                client.ask(an_ask(), timeout_s=0.3, atlas=atlas)
+            with pytest.raises(WeightsError, match="sent only in part"):
+                client.weight_call("confirm", version=5)
+            with pytest.raises(ConnectError, match="the last weight transfer failed"):
+                client.ask(an_ask(), timeout_s=2.0, atlas=atlas)
+            client.start_weight_update()
+            client.update_weights([{"names": []}])
+            with pytest.raises(WeightsError, match="set next_version"):
+                client.finish_weight_update()
+            client.next_version = 5
+            client.finish_weight_update()
+            assert client.ask(an_ask(version=5), atlas=atlas).version == 5
+        with processes.node(address, "oracle"):
+            assert client.ask(an_ask(), atlas=atlas).version == -1
+            assert client.join().version == -1
+
+
+def test_calls_to_nobody_end_with_their_deadline(tmp_path: Path) -> None:
+    with NodeClient(f"ipc://{tmp_path}/nobody", timeout_s=0.2) as client:
+        with pytest.raises(ConnectError, match="start one with: g1 serve"):
+            client.join()
+        with pytest.raises(WeightsError, match=r"weight call 'start', after 0\.2 s: no node answers"):
+            client.start_weight_update()
+        with pytest.raises(ConnectError, match=r"gave no answer within 0\.2 s: no node answers"):
+            client.ask(an_ask())
+
+
+def test_only_who_has_the_keys_gets_in(tmp_path: Path) -> None:
+    for name in ("ours", "theirs"):
+        write_keys(tmp_path / name)
+    address = f"ipc://{tmp_path}/node"
+    with processes.node(address, "oracle", "--keys", str(tmp_path / "ours")):
+        with NodeClient(address, keys=read_keys(tmp_path / "ours"), timeout_s=20.0) as friend:
+            assert friend.join().backend == "oracle"
+        for keys in (read_keys(tmp_path / "theirs"), None):
+            with NodeClient(address, keys=keys) as stranger, pytest.raises(ConnectError, match="no node answers"):
+                stranger.join(timeout_s=0.3)
+
+
+def test_no_ask_runs_while_weights_change() -> None:
+    async def scenario() -> list[str]:
+        gate, seen, release = Gate(version=1), list[str](), asyncio.Event()
+
+        async def ask(wanted: int) -> None:
+            try:
+                async with gate.ask(wanted) as version:
+                    seen.append(f"runs under {version}")
+                    await release.wait()
+            except Refused:
+                seen.append(f"{wanted} refused")
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(ask(1))
+            await asyncio.sleep(0)
+            closing = tasks.create_task(gate.close())
+            await asyncio.sleep(0)
+            for wanted in (1, 2, -1):
+                tasks.create_task(ask(wanted))
+            await asyncio.sleep(0)
+            assert not closing.done()
+            release.set()
+            await closing
+            seen.append("closed")
+            gate.open(2)
+        return seen
+
+    assert asyncio.run(scenario()) == ["runs under 1", "closed", "1 refused", "runs under 2", "runs under 2"]
+
+
+def test_a_backend_that_breaks_ends_the_node(tmp_path: Path) -> None:
+    class Broken(Scripted):
+        stopped = False
+
+        async def generate(self, ask: wire.Ask, images: list[Any]) -> tuple[list[int], list[wire.Sample]]:
+            raise RuntimeError("out of memory")
+
+        async def stop(self) -> None:
+            self.stopped = True
+
+    async def scenario(backend: Broken, address: str) -> None:
+        async with asyncio.timeout(30.0):
+            serving = asyncio.create_task(serve(backend, address, handle_signals=False))
+            with NodeClient(address, timeout_s=1.0) as client, pytest.raises(ConnectError):
+                await asyncio.to_thread(client.ask, an_ask(), 2.0, make_game(GAME).atlas)
+            await serving
+
+    backend = Broken("oracle")
+    with pytest.raises(ExceptionGroup) as raised:
+        asyncio.run(scenario(backend, f"ipc://{tmp_path}/node"))
+    assert raised.group_contains(RuntimeError, match="out of memory")
+    assert backend.stopped

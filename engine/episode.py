@@ -1,26 +1,29 @@
-"""How a ticket is played: pure coroutines that yield asks and are sent answers. No sockets here.
+"""How tickets are played, many at a time: no sockets, no waiting.
 
-    Ticket ─▶ open_play ─▶ chains: one for a group, one a sibling for episodes
-    chain:  record ─▶ Ask ─▶ (somebody answers) ─▶ score, step ─▶ Round ─▶ next turn … ─▶ its rounds
+    tickets ─▶ open_plays ─▶ plays: one chain for a group, one a sibling for episodes
+    chains  ─▶ look ─▶ asks ─▶ (somebody answers) ─▶ settle: score, step, Round ─▶ look again … ─▶ Play.group
 
-Every seed follows from (ticket, sibling, turn), so that a ticket played again asks for exactly the same.
+Chains of one game are looked at and settled together, in a handful of kernel calls. Every seed follows from (ticket,
+sibling, turn), so a ticket that is played again, or in other company, asks for exactly the same.
 """
 
 import functools
-from collections.abc import Generator
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 
-from engine import response, wire
+from engine import codec, response, wire
 from engine import ticket as tickets
 from engine.errors import WireError
 from engine.game import Game, branch, make, start_states, state_hash
-from engine.render.atlas import Atlas
 from native.state import Records
 
-Chain = Generator[wire.Ask, wire.Answer, list[wire.Round]]
+T = TypeVar("T")
 
 
 @functools.lru_cache(maxsize=64)
@@ -35,71 +38,178 @@ def make_game(spec: tickets.GameSpec) -> Game:
 
 def restore(game: Game, data: bytes) -> Records:
     """record[1] from bytes, which may come from anywhere. Raises `ValueError` for what is no position of this game."""
-    if len(data) != game.dtype.itemsize:
-        raise ValueError(f"{len(data)} bytes are no record of {game.name}, which has {game.dtype.itemsize}")
-    state = np.frombuffer(data, dtype=game.dtype).copy()
-    if (state["rows"][0], state["cols"][0]) != (game.rows, game.cols):
+    return restore_all(game, [data])
+
+
+def restore_all(game: Game, data: Sequence[bytes]) -> Records:
+    """record[N], each from its bytes; `ValueError` if one of them is no position of this game."""
+    if any(len(one) != game.dtype.itemsize for one in data):
+        sizes = sorted({len(one) for one in data})
+        raise ValueError(f"{sizes} bytes are no record of {game.name}, which has {game.dtype.itemsize}")
+    state = np.frombuffer(b"".join(data), dtype=game.dtype).copy()
+    if (state["rows"] != game.rows).any() or (state["cols"] != game.cols).any():
         raise ValueError(f"the record is of another board size than {game.name} {game.rows}x{game.cols}")
-    game.from_board(game.board(state), [0])  # raises for cells that cannot be
+    game.from_board(game.board(state), np.zeros(len(state), np.uint64))  # raises for cells that cannot be
     return state
 
 
 def start_record(game: Game, start: tickets.Start) -> Records:
     """record[1] where play begins."""
-    if start.record:
-        return restore(game, start.record)
-    split = None if start.split == "any" else start.split
-    state: Records = start_states(game, tickets.as_seeds([start.seed]), start.num_moves, split=split)
-    return state
+    return start_records(game, [start])
+
+
+def start_records(game: Game, starts: Sequence[tickets.Start]) -> Records:
+    """record[N] where N plays begin; seeds with the same number of moves and split are drawn in one call."""
+    records = np.zeros(len(starts), game.dtype)
+    together: dict[tuple[int, tickets.Split], list[int]] = defaultdict(list)
+    for number, start in enumerate(starts):
+        if start.record:
+            records[number] = restore(game, start.record)[0]
+        else:
+            together[start.num_moves, start.split].append(number)
+    for (num_moves, split), numbers in together.items():
+        seeds = tickets.as_seeds([starts[number].seed for number in numbers])
+        records[numbers] = start_states(game, seeds, num_moves, split=None if split == "any" else split)
+    return records
 
 
 def frame_of(game: Game, record: Records) -> wire.Frame:
-    """The frame of record[1] as sprites in places."""
-    atlas = game.atlas
-    draws = game.sprites(record)
-    return wire.Frame("sprites", atlas.height, atlas.width, draws.tobytes(), atlas.digest)
+    """The frame of record[1], as whoever makes the same game can draw it."""
+    return frames_of(game, record)[0]
 
 
-def chain(game: Game, ticket: tickets.Ticket, record: Records, sibling: int) -> Chain:
-    """Play record[1]: one turn with all samples of a group, or a whole episode with one sample a turn."""
-    rounds: list[wire.Round] = []
-    num_samples = ticket.num_samples if ticket.num_turns == 1 else 1
-    for turn in range(ticket.num_turns):
-        frame, truth = frame_of(game, record), game.describe(record)[0]
-        answer = yield wire.Ask(
-            id=0,
-            turns=[wire.Turn(game.prompt, frame)],
-            num_samples=num_samples,
-            seed=tickets.derive_seed(ticket.seed, sibling, turn),
-            temperature=ticket.sampling.temperature,
-            max_tokens=ticket.sampling.max_tokens,
-            version=ticket.version,
-            game=ticket.game,
-            state=record.tobytes(),
-        )
-        if len(answer.samples) != num_samples:
-            raise WireError(f"the node gave {len(answer.samples)} answers where {num_samples} were asked for")
-        paid = response.score(game, record, [sample.text for sample in answer.samples])
-        rounds.append(
-            wire.Round(
-                sibling=sibling,
-                turn=turn,
-                state_hash=int(state_hash(record)[0]),
-                truth=truth,
-                frame=frame,
-                prompt_token_ids=answer.prompt_token_ids,
-                samples=answer.samples,
-                scores=_as_scores(paid),
-                version=answer.version,
+def frames_of(game: Game, records: Records) -> list[wire.Frame]:
+    """The frames of records[N]: sprites in places, or compressed pixels where a game has no sprites."""
+    atlas = getattr(game, "atlas", None)
+    if atlas is None:
+        return [codec.encode(pixels, "lz4") for pixels in game.render(records)]
+    draws = game.sprites(records)
+    return [wire.Frame("sprites", atlas.height, atlas.width, draw.tobytes(), atlas.digest) for draw in draws]
+
+
+@dataclass
+class Chain:
+    """One line of play: the state it stands at, and what is known of that state while its ask is out."""
+
+    ticket: tickets.Ticket
+    game: Game
+    record: Records
+    sibling: int
+    turn: int = 0
+    frame: wire.Frame | None = None
+    truth: str = ""
+    state_hash: int = 0
+    rounds: list[wire.Round] = field(default_factory=list)
+    ended: bool = False
+
+    @property
+    def num_samples(self) -> int:
+        """Answers to each state: all siblings' at once in a group, one in an episode."""
+        return self.ticket.num_samples if self.ticket.num_turns == 1 else 1
+
+
+@dataclass
+class Play:
+    """A ticket in hand."""
+
+    ticket: tickets.Ticket
+    name: str
+    start_hash: int
+    chains: list[Chain]
+
+    def group(self, worker: str) -> wire.Group | None:
+        """The finished group, or None while chains are open."""
+        if not all(chain.ended for chain in self.chains):
+            return None
+        rounds = [one for chain in self.chains for one in chain.rounds]
+        return wire.Group(self.ticket.index, self.name, worker, self.start_hash, rounds)
+
+
+def open_plays(wanted: Sequence[tickets.Ticket], names: Sequence[str]) -> list[Play]:
+    """Raises `ValueError` for tickets that ask for what cannot be."""
+    for ticket in wanted:
+        if ticket.num_samples < 1 or ticket.num_turns < 1:
+            raise ValueError(f"ticket {ticket.index} wants {ticket.num_samples} samples and {ticket.num_turns} turns")
+    plays: dict[int, Play] = {}
+    games = [make_game(ticket.game) for ticket in wanted]
+    for _, numbers in _by(range(len(wanted)), lambda number: id(games[number])):
+        records = start_records(games[numbers[0]], [wanted[number].start for number in numbers])
+        hashes = state_hash(records).tolist()
+        for place, number in enumerate(numbers):
+            plays[number] = _open(
+                wanted[number], names[number], games[number], records[place : place + 1], hashes[place]
             )
-        )
-        record = paid.after[:1]
-        if paid.terminated[0]:
-            break
-    return rounds
+    return [plays[number] for number in range(len(wanted))]
 
 
-def _as_scores(paid: response.Scores) -> list[wire.Score]:
+def _open(ticket: tickets.Ticket, name: str, game: Game, start: Records, start_hash: int) -> Play:
+    siblings = start
+    if ticket.num_turns > 1 and ticket.num_samples > 1:
+        siblings = branch(start, ticket.num_samples, rng="split")
+    return Play(ticket, name, start_hash, [Chain(ticket, game, siblings[k : k + 1], k) for k in range(len(siblings))])
+
+
+def open_play(ticket: tickets.Ticket) -> Play:
+    """One by itself."""
+    return open_plays([ticket], [tickets.ticket_hash(ticket)])[0]
+
+
+def look(chains: Sequence[Chain]) -> list[wire.Ask]:
+    """What each chain asks at the state where it stands; ids are the caller's to give."""
+    for _, some in _by(chains, lambda chain: id(chain.game)):
+        game = some[0].game
+        records = _side_by_side(some)
+        known = zip(some, frames_of(game, records), game.describe(records), state_hash(records).tolist(), strict=True)
+        for chain, frame, truth, hashed in known:
+            chain.frame, chain.truth, chain.state_hash = frame, truth, hashed
+    return [_ask(chain) for chain in chains]
+
+
+def _side_by_side(chains: Sequence[Chain]) -> Records:
+    """Their records in one array; NumPy's own concatenation of records takes ten times as long."""
+    return np.frombuffer(b"".join([chain.record.tobytes() for chain in chains]), chains[0].game.dtype)
+
+
+def _ask(chain: Chain) -> wire.Ask:
+    ticket = chain.ticket
+    return wire.Ask(
+        id=0,
+        turns=[wire.Turn(chain.game.prompt, chain.frame)],
+        num_samples=chain.num_samples,
+        seed=tickets.derive_seed(ticket.seed, chain.sibling, chain.turn),
+        temperature=ticket.sampling.temperature,
+        max_tokens=ticket.sampling.max_tokens,
+        version=ticket.version,
+        game=ticket.game,
+        state=chain.record.tobytes(),
+    )
+
+
+def settle(chains: Sequence[Chain], answers: Sequence[wire.Answer]) -> None:
+    """Score the answers and play on: each chain gets its round, and its next state or its end.
+
+    Raises `WireError` for an answer with another number of samples than were asked for; then no chain has moved.
+    """
+    for chain, answer in zip(chains, answers, strict=True):
+        if len(answer.samples) != chain.num_samples:
+            reason = f"the node gave {len(answer.samples)} answers where {chain.num_samples} were asked for"
+            raise WireError(reason)
+    scored = [
+        (pairs, _scores(pairs))
+        for _, pairs in _by(zip(chains, answers, strict=True), lambda pair: (id(pair[0].game), pair[0].num_samples))
+    ]
+    for pairs, (scores, after) in scored:
+        num_samples = pairs[0][0].num_samples
+        for place, (chain, answer) in enumerate(pairs):
+            first = place * num_samples
+            _end_turn(chain, answer, scores[first : first + num_samples], after[first : first + 1])
+
+
+def _scores(pairs: Sequence[tuple[Chain, wire.Answer]]) -> tuple[list[wire.Score], Records]:
+    """Of all answers of one game, side by side, and the states that they lead to."""
+    game = pairs[0][0].game
+    records = _side_by_side([chain for chain, _ in pairs])
+    paid = response.score(game, records, [sample.text for _, answer in pairs for sample in answer.samples])
     columns = (
         paid.action,
         paid.game_reward,
@@ -109,45 +219,35 @@ def _as_scores(paid: response.Scores) -> list[wire.Score]:
         paid.legal,
         paid.terminated,
     )
-    return [wire.Score(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+    return list(itertools.starmap(wire.Score, zip(*(column.tolist() for column in columns), strict=True))), paid.after
 
 
-@dataclass
-class Play:
-    """A ticket in hand: its chains, and the rounds of those that have ended."""
-
-    ticket: tickets.Ticket
-    atlas: Atlas
-    start_hash: int
-    chains: list[Chain]
-    ended: dict[int, list[wire.Round]] = field(default_factory=dict)
-
-    def advance(self, sibling: int, answer: wire.Answer | None) -> wire.Ask | None:
-        """The next ask of a chain, or None when it has ended."""
-        try:
-            return next(self.chains[sibling]) if answer is None else self.chains[sibling].send(answer)
-        except StopIteration as end:
-            self.ended[sibling] = end.value
-            return None
-
-    def group(self, worker: str) -> wire.Group | None:
-        """The finished group, or None while chains are open."""
-        if len(self.ended) < len(self.chains):
-            return None
-        rounds = [one for sibling in range(len(self.chains)) for one in self.ended[sibling]]
-        name = tickets.ticket_hash(self.ticket)
-        return wire.Group(self.ticket.index, name, worker, self.start_hash, rounds)
+def _end_turn(chain: Chain, answer: wire.Answer, scores: list[wire.Score], after: Records) -> None:
+    assert chain.frame is not None
+    chain.rounds.append(
+        wire.Round(
+            sibling=chain.sibling,
+            turn=chain.turn,
+            state_hash=chain.state_hash,
+            truth=chain.truth,
+            frame=chain.frame,
+            prompt=answer.prompt,
+            samples=answer.samples,
+            scores=scores,
+            version=answer.version,
+        )
+    )
+    chain.record, chain.frame = after, None
+    chain.turn += 1
+    chain.ended = scores[0].terminated or chain.turn == chain.ticket.num_turns
 
 
-def open_play(ticket: tickets.Ticket) -> Play:
-    """Raises `ValueError` for a ticket that asks for what cannot be."""
-    if ticket.num_samples < 1 or ticket.num_turns < 1:
-        raise ValueError(f"ticket {ticket.index} wants {ticket.num_samples} samples and {ticket.num_turns} turns")
-    game = make_game(ticket.game)
-    start = start_record(game, ticket.start)
-    start_hash = int(state_hash(start)[0])
-    siblings = start
-    if ticket.num_turns > 1 and ticket.num_samples > 1:
-        siblings = branch(start, ticket.num_samples, rng="split")
-    chains = [chain(game, ticket, siblings[k : k + 1].copy(), k) for k in range(len(siblings))]
-    return Play(ticket, game.atlas, start_hash, chains)
+K = TypeVar("K")
+
+
+def _by(things: Iterable[T], key: Callable[[T], K]) -> Iterable[tuple[K, list[T]]]:
+    """Things of equal key, in the order of their first."""
+    groups: dict[K, list[T]] = defaultdict(list)
+    for thing in things:
+        groups[key(thing)].append(thing)
+    return groups.items()

@@ -23,13 +23,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from engine import process
+from engine import codec, process
 from engine.errors import WorkerError
 
 log = logging.getLogger("g1")
 FIRST_PAUSE_S, LAST_PAUSE_S, HEALTHY_S = 0.2, 10.0, 30.0
 UNREADY_DEATHS = 5
 READY_WITHIN_S = 120.0
+MAX_LAST_WORDS = 4000  # characters
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -48,6 +49,7 @@ class Child:
     left: bool = False  # it ended because it was told to
     unready_deaths: int = 0
     rest: bytes = b""
+    last_words: str = ""
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=20))
 
     def start(self) -> None:
@@ -56,7 +58,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **ONE_THREAD},
+            env={**os.environ, **ONE_THREAD, process.LAST_WORDS: self.last_words},
             start_new_session=True,  # Ctrl-C in a terminal reaches the supervisor alone, which tells its workers
         )
         self.output = self.running.stdout
@@ -93,6 +95,8 @@ class Child:
             self.pause_s = FIRST_PAUSE_S
         self.start_at = time.monotonic() + self.pause_s
         log.warning("worker %s ended with status %d; starting it again in %.1f s", self.name, status, self.pause_s)
+        said = "\n".join(self.last_lines)[-MAX_LAST_WORDS:]
+        self.last_words = f"its process ended with status {status} and was started again; it had said:\n{said}"
         self.pause_s = min(2 * self.pause_s, LAST_PAUSE_S)
 
 
@@ -171,20 +175,30 @@ class Supervisor:
             child.died(status)
 
 
-def worker_command(trainer: str, node: str, name: str, capacity: int, keys: Path | None) -> list[str]:
+def worker_command(
+    trainer: str, node: str, name: str, capacity: int, keys: Path | None = None, frames: codec.Setting = "auto"
+) -> list[str]:
     """The command line of one worker, as `ps` shows it."""
     command = [sys.executable, "-m", "engine.worker", "--trainer", trainer, "--node", node, "--name", name]
-    command += ["--capacity", str(capacity), "--parent", str(os.getpid())]
+    command += ["--capacity", str(capacity), "--codec", frames, "--parent", str(os.getpid())]
     return command if keys is None else [*command, "--keys", str(keys)]
 
 
-def run_pool(trainer: str, node: str, num_workers: int, *, capacity: int = 32, keys: Path | None = None) -> None:
+def run_pool(
+    trainer: str,
+    node: str,
+    num_workers: int,
+    *,
+    capacity: int = 64,
+    keys: Path | None = None,
+    frames: codec.Setting = "auto",
+) -> None:
     """Supervise until told to stop; call it from a main thread. Raises `WorkerError` if no worker can be kept alive."""
     if num_workers < 1:
         raise ValueError(f"num_workers is {num_workers}; a pool needs at least one")
     host = f"{socket.gethostname()}-{os.getpid()}"
     names = [f"{host}/{number}" for number in range(num_workers)]
-    children = [Child(name, worker_command(trainer, node, name, capacity, keys)) for name in names]
+    children = [Child(name, worker_command(trainer, node, name, capacity, keys, frames)) for name in names]
     supervisor = Supervisor(children)
     supervisor.run(process.Stop(at_once=supervisor.kill))
 
@@ -194,15 +208,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trainer", required=True, help="address that gives out tickets")
     parser.add_argument("--node", required=True, help="address that answers")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--capacity", type=int, default=32, help="tickets that each worker holds at once")
-    parser.add_argument("--keys", type=Path, help="key file, needed beyond loopback")
+    parser.add_argument("--capacity", type=int, default=64, help="tickets that each worker holds at once")
+    parser.add_argument("--codec", choices=codec.SETTINGS, default="auto", help="how frames travel to the node")
+    parser.add_argument("--keys", type=Path, help="this pool's secret key file, needed beyond loopback")
     parser.add_argument("--parent", type=int, help="process id to die with")
     chosen = parser.parse_args(arguments)
     if chosen.parent is not None:
         process.die_with_parent(chosen.parent)
     process.log_to_stderr()
     with process.reported("g1 pool"):
-        run_pool(chosen.trainer, chosen.node, chosen.workers, capacity=chosen.capacity, keys=chosen.keys)
+        run_pool(
+            chosen.trainer, chosen.node, chosen.workers, capacity=chosen.capacity, keys=chosen.keys, frames=chosen.codec
+        )
 
 
 if __name__ == "__main__":

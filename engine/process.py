@@ -18,6 +18,7 @@ from engine.errors import G1Error
 
 PR_SET_PDEATHSIG = 1
 READY_LINE = "ready"
+LAST_WORDS = "G1_LAST_WORDS"  # how the process that this one replaces ended: told to the trainer, whose console counts
 
 
 def die_with_parent(parent_pid: int) -> None:

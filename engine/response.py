@@ -20,6 +20,7 @@ from native.state import Records
 PARTS = ("perception", "think", "answer")
 _TAGS = re.compile(r"<(/?)(perception|think|answer)>")
 _IN_ORDER = [(slash, part) for part in PARTS for slash in ("", "/")]
+_PLAIN = re.compile("[^<]*" + "[^<]*".join(f"<{part}>([^<]*)</{part}>" for part in PARTS) + "[^<]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Scores:
 
 def parse(text: str) -> Response:
     """Take an answer apart. Words around and between the parts are allowed; tags are lower case and without blanks."""
+    if plain := _PLAIN.fullmatch(text):  # no other "<" anywhere, as a rule
+        return Response(plain[1], plain[2], plain[3], well_formed=True)
     tags = list(_TAGS.finditer(text))
     found = [(tag[1], tag[2]) for tag in tags]
     perception, think, answer = (_body(text, tags, found, part) for part in PARTS)
@@ -86,11 +89,16 @@ def score(game: Game, state: Records, texts: Sequence[str]) -> Scores:
     """
     if not len(state) or not texts or len(texts) % len(state):
         raise ValueError(f"{len(texts)} answers to {len(state)} states; give the same number, at least one, to each")
-    after = branch(state, len(texts) // len(state))
-    truth = game.board(after)
+    num_each = len(texts) // len(state)
+    after = branch(state, num_each)
+    boards = game.board(state)
+    truths = [truth for truth in game.describe(state) for _ in range(num_each)]
     responses = [parse(text) for text in texts]
     actions = np.array([_action(game, response.answer) for response in responses], np.int64)
-    seen = [_sees(game, response.perception, board) for response, board in zip(responses, truth, strict=True)]
+    seen = [
+        _sees(game, response.perception, truth, boards[place // num_each])
+        for place, (response, truth) in enumerate(zip(responses, truths, strict=True))
+    ]
     out = game.step(after, actions)
     return Scores(
         action=actions,
@@ -109,5 +117,8 @@ def _action(game: Game, answer: str | None) -> int:
     return -1 if action is None else action
 
 
-def _sees(game: Game, perception: str | None, board: npt.NDArray[np.uint8]) -> bool:
-    return perception is not None and np.array_equal(game.perceived(perception), board)
+def _sees(game: Game, perception: str | None, truth: str, board: npt.NDArray[np.uint8]) -> bool:
+    """Is every cell read as it is? The truth word for word is, without looking at cells."""
+    if perception is None or perception.strip() == truth:
+        return perception is not None
+    return np.array_equal(game.perceived(perception), board)

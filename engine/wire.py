@@ -3,25 +3,52 @@
     worker  ─Join, Pull, Group, Failure─▶ trainer         trainer ─Welcome, Work, Drain─▶ worker
     worker  ─Join, Atlas, Ask─▶ node                      node    ─Welcome, Answer, Refusal─▶ worker
     trainer ─Join, Atlas, Ask, WeightCall─▶ node          node    ─Welcome, Answer, Refusal, WeightDone─▶ trainer
+    monitor ─Join, Look─▶ trainer, node                   both    ─Welcome, Report─▶ monitor
     all     ─Beat, Leave, Fault─▶ all
 
-A message is a ZeroMQ multipart: one MessagePack map with the key `type`, then raw buffers (one after an `Atlas`, none
-after the others). Nothing is pickled. Whatever does not decode raises `WireError`; receivers answer it with a `Fault`.
+Messages travel in parcels: one ZeroMQ frame that is a MessagePack array of maps, each with the key `type`. Whatever is
+ready for a peer goes out in one parcel, so that a thousand small messages cost little more than one. Token ids are
+int32 and log-probabilities float32 arrays, little-endian, as MessagePack binaries. Nothing is pickled. A parcel that
+does not decode raises `WireError`; its receiver answers with a `Fault` and counts it.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
 
 import msgspec
 
 from engine.errors import WireError
 from engine.ticket import GameSpec, Ticket
 
-PROTOCOL = 1
-MAX_HEADER_BYTES = 64 << 20
+PROTOCOL = 2
+MAX_PARCEL_BYTES = 64 << 20
+PARCEL_BYTES = 1 << 20  # a parcel is closed beyond this, so that nobody waits long for one
+MAX_MESSAGES = 4096  # in one parcel
 HEARTBEAT_S = 1.0
 DEATH_S = 10 * HEARTBEAT_S
 ATLAS_SLOTS = 16  # a node keeps this many atlases a connection, dropping the least recently used; senders count along
+MAX_CREDIT = 4096  # tickets that one worker can hold
+
+Few = msgspec.Meta(max_length=64)
+Many = msgspec.Meta(max_length=MAX_CREDIT)
+Name = Annotated[str, msgspec.Meta(max_length=200)]
+Codec = Literal["sprites", "pixels", "lz4", "shared"]
+
+
+def pack_ids(ids: Iterable[int]) -> bytes:
+    """Token ids as they travel: int32, little-endian."""
+    return array("i", ids).tobytes()
+
+
+def pack_logprobs(values: Iterable[float]) -> bytes:
+    """Log-probabilities as they travel: float32, little-endian."""
+    return array("f", values).tobytes()
+
+
+def _check_ids(name: str, data: bytes) -> None:
+    if len(data) % 4:
+        raise ValueError(f"{len(data)} bytes of {name}; an int32 has 4")
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower, forbid_unknown_fields=True):
@@ -29,12 +56,15 @@ class Message(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower, forb
 
 
 class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A picture: `sprites` holds one draw record of the atlas named by `atlas`, `pixels` uint8[height, width, 3].
+    """A picture, uint8[height, width, 3]: what `data` holds depends on `codec` (engine/codec.py).
 
-    Example: `Frame("sprites", 112, 112, b"\\x03\\x00...", atlas=digest)`, 32 bytes of data for a 2048 board.
+    sprites   one draw record of the atlas named by `atlas`: 32 bytes for a 2048 board
+    pixels    the pixels
+    lz4       the pixels as one lz4 block
+    shared    where they lie in the sender's memory: process, descriptor, offset (three int64), same machine only
     """
 
-    codec: Literal["sprites", "pixels"]
+    codec: Codec
     height: int
     width: int
     data: bytes
@@ -49,13 +79,37 @@ class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sample(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One answer. `token_ids` int[T] with the end-of-turn token if it was sampled, `logprobs` float[T] under the policy
+    """One answer. `tokens` int32[T] with the end-of-turn token if it was sampled, `logps` float32[T] under the policy
     that sampled them, without banned tokens; `finish` is `length` when the budget cut it."""
 
     text: str
-    token_ids: list[int]
-    logprobs: list[float]
+    tokens: bytes
+    logps: bytes
     finish: Literal["stop", "length"] = "stop"
+
+    def __post_init__(self) -> None:
+        _check_ids("tokens", self.tokens)
+        if len(self.tokens) != len(self.logps):
+            raise ValueError(f"{len(self.tokens)} bytes of tokens with {len(self.logps)} of logps; each token has both")
+
+    @staticmethod
+    def of(
+        text: str, ids: Iterable[int], logprobs: Iterable[float], finish: Literal["stop", "length"] = "stop"
+    ) -> "Sample":
+        """From plain numbers."""
+        return Sample(text, pack_ids(ids), pack_logprobs(logprobs), finish)
+
+    @property
+    def num_tokens(self) -> int:
+        return len(self.tokens) // 4
+
+    @property
+    def token_ids(self) -> list[int]:
+        return array("i", self.tokens).tolist()
+
+    @property
+    def logprobs(self) -> list[float]:
+        return array("f", self.logps).tolist()
 
 
 class Score(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,37 +126,50 @@ class Score(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Round(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One state that was asked about: its frame once, and its answers with their scores (lists of equal length)."""
+    """One state that was asked about: its frame once, and its answers with their scores (lists of equal length);
+    `prompt` int32[P] as in the `Answer`."""
 
     sibling: int
     turn: int
     state_hash: int
     truth: str
     frame: Frame
-    prompt_token_ids: list[int]
-    samples: list[Sample]
-    scores: list[Score]
+    prompt: bytes
+    samples: Annotated[list[Sample], Many]
+    scores: Annotated[list[Score], Many]
     version: int
+
+    def __post_init__(self) -> None:
+        _check_ids("prompt", self.prompt)
+        if len(self.samples) != len(self.scores):
+            raise ValueError(f"{len(self.samples)} samples with {len(self.scores)} scores")
+
+    @property
+    def prompt_token_ids(self) -> list[int]:
+        return array("i", self.prompt).tolist()
 
 
 class Join(Message, frozen=True):
     """First message of every connection. Example: `Join("worker", "host-1/0", 4242)`."""
 
     role: Literal["worker", "trainer", "monitor"]
-    name: str
+    name: Name
     pid: int
     protocol: int = PROTOCOL
 
 
 class Welcome(Message, frozen=True):
     """Answer to `Join`. `needs_state`: asks must carry the record (scripted players). `version`: what a node serves, -1
-    before it has any weights confirmed; `backend` names it."""
+    before it has any weights confirmed; `backend` names it. `codecs` are those that a node reads; `machine` says which
+    processes can read its memory (`engine.codec.machine`)."""
 
-    name: str
+    name: Name
     run: str = ""
     backend: str = ""
     needs_state: bool = False
     version: int = -1
+    codecs: Annotated[tuple[Codec, ...], Few] = ("sprites", "pixels")
+    machine: str = ""
 
 
 class Pull(Message, frozen=True):
@@ -112,23 +179,29 @@ class Pull(Message, frozen=True):
 
 
 class Work(Message, frozen=True):
-    """Tickets for a worker, at most its credit."""
+    """Tickets for a worker, at most its credit. Each has a name (its `ticket_hash`), to be given back with its result:
+    an index alone comes again in another play or another run."""
 
-    tickets: list[Ticket]
+    tickets: Annotated[list[Ticket], Many]
+    names: Annotated[list[Name], Many]
+
+    def __post_init__(self) -> None:
+        if len(self.tickets) != len(self.names):
+            raise ValueError(f"{len(self.tickets)} tickets with {len(self.names)} names")
 
 
 class Group(Message, frozen=True):
-    """A played ticket. `ticket` is its `ticket_hash`: an index alone comes again in another play or another run."""
+    """A played ticket; `ticket` is its name."""
 
     index: int
     ticket: str
     worker: str
     start_hash: int
-    rounds: list[Round]
+    rounds: Annotated[list[Round], msgspec.Meta(max_length=1 << 16)]
 
 
 class Failure(Message, frozen=True):
-    """A ticket that raised in the worker, with the traceback; `ticket` is its `ticket_hash`."""
+    """A ticket that raised in the worker, with the traceback; `ticket` is its name."""
 
     index: int
     ticket: str
@@ -137,16 +210,17 @@ class Failure(Message, frozen=True):
 
 
 class Atlas(Message, frozen=True):
-    """Sprites, sent once a connection before the first frame that names them; buffer 0 is `Atlas.to_bytes()`."""
+    """Sprites, sent once a connection before the first frame that names them; `data` is `Atlas.to_bytes()`."""
 
     digest: bytes
+    data: bytes
 
 
 class Ask(Message, frozen=True):
     """n answers to one prompt. `version`: the policy wanted (-1: any); `state` and `game` are for scripted players."""
 
     id: int
-    turns: list[Turn]
+    turns: Annotated[list[Turn], Many]
     num_samples: int
     seed: int
     temperature: float
@@ -157,12 +231,19 @@ class Ask(Message, frozen=True):
 
 
 class Answer(Message, frozen=True):
-    """The answers to ask `id`; `prompt_token_ids` is the prompt as the backend expanded it, image tokens included."""
+    """The answers to ask `id`; `prompt` int32[P] is the prompt as the backend expanded it, image tokens included."""
 
     id: int
-    prompt_token_ids: list[int]
-    samples: list[Sample]
+    prompt: bytes
+    samples: Annotated[list[Sample], Many]
     version: int
+
+    def __post_init__(self) -> None:
+        _check_ids("prompt", self.prompt)
+
+    @property
+    def prompt_token_ids(self) -> list[int]:
+        return array("i", self.prompt).tolist()
 
 
 class Refusal(Message, frozen=True):
@@ -192,7 +273,41 @@ class WeightDone(Message, frozen=True):
 
 
 class Beat(Message, frozen=True):
-    """I am alive. Sent every `HEARTBEAT_S`; ten missing ones mean death."""
+    """I am alive. Sent every `HEARTBEAT_S`; ten missing ones mean death. `load` is for whoever looks on: how long the
+    sender's queues are."""
+
+    load: Annotated[dict[str, int], Few] = {}
+
+
+class Look(Message, frozen=True):
+    """A monitor asks how things stand."""
+
+
+class PeerReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One peer of a server: for how long it has been there and silent, what it holds, its own load."""
+
+    name: str
+    role: str
+    pid: int
+    joined_s: float
+    silent_s: float
+    holds: int
+    load: dict[str, int]
+
+
+class Report(Message, frozen=True):
+    """Answer to `Look`. `counts` only ever grow, `gauges` are as of now; `peers` are all but monitors."""
+
+    name: str
+    host: str
+    pid: int
+    run: str
+    up_s: float
+    version: int
+    peers: Annotated[list[PeerReport], Many]
+    counts: dict[str, int]
+    gauges: dict[str, float]
+    backend: str = ""
 
 
 class Drain(Message, frozen=True):
@@ -213,25 +328,51 @@ class Fault(Message, frozen=True):
 
 AnyMessage = (
     Join | Welcome | Pull | Work | Group | Failure | Atlas | Ask | Answer | Refusal | WeightCall | WeightDone
-    | Beat | Drain | Leave | Fault
+    | Beat | Look | Report | Drain | Leave | Fault
 )  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
-_decoder = msgspec.msgpack.Decoder(AnyMessage)
+_decoder = msgspec.msgpack.Decoder(Annotated[list[AnyMessage], msgspec.Meta(max_length=MAX_MESSAGES)])
 
 
-def encode(message: AnyMessage, *buffers: bytes | memoryview) -> list[bytes | memoryview]:
-    """The parts of a multipart: header, then buffers as they are."""
-    return [_encoder.encode(message), *buffers]
+def parcels(messages: Sequence[AnyMessage]) -> list[bytes]:
+    """Messages in their order, in as few parcels as they fit into. Raises `WireError` for one that is too long."""
+    closed: list[bytes] = []
+    parts: list[bytes] = []
+    size = 0
+    for message in messages:
+        part = _encoder.encode(message)
+        if len(part) + 5 > MAX_PARCEL_BYTES:
+            kind = type(message).__name__
+            raise WireError(f"a {kind} of {len(part)} bytes is too long to be sent; the limit is {MAX_PARCEL_BYTES}")
+        if parts and (size + len(part) > PARCEL_BYTES or len(parts) == MAX_MESSAGES):
+            closed.append(_parcel(parts))
+            parts, size = [], 0
+        parts.append(part)
+        size += len(part)
+    return [*closed, _parcel(parts)] if parts else closed
 
 
-def decode(parts: Sequence[bytes | memoryview]) -> tuple[AnyMessage, Sequence[bytes | memoryview]]:
-    """Message and buffers. Raises `WireError` for anything that is not exactly one known, well-typed message."""
-    if not parts:
-        raise WireError("an empty message arrived; send one MessagePack map with the key 'type'")
-    if len(parts[0]) > MAX_HEADER_BYTES:
-        raise WireError(f"a message header of {len(parts[0])} bytes arrived; the limit is {MAX_HEADER_BYTES}")
+def _parcel(parts: list[bytes]) -> bytes:
+    """A MessagePack array of 16-bit length around what is encoded already."""
+    return b"".join([b"\xdc", len(parts).to_bytes(2, "big"), *parts])
+
+
+def encode(*messages: AnyMessage) -> bytes:
+    """One parcel, for who sends little."""
+    (parcel,) = parcels(messages)
+    return parcel
+
+
+def decode(parts: Sequence[bytes]) -> list[AnyMessage]:
+    """The messages of what a socket received. Raises `WireError` unless that is exactly one parcel of known, well-typed
+    messages; what is decoded takes no more than a small multiple of the parcel's size."""
+    if len(parts) != 1:
+        raise WireError(f"a message of {len(parts)} frames arrived; send one, a MessagePack array of maps")
+    if len(parts[0]) > MAX_PARCEL_BYTES:
+        raise WireError(f"a parcel of {len(parts[0])} bytes arrived; the limit is {MAX_PARCEL_BYTES}")
     try:
-        return _decoder.decode(parts[0]), parts[1:]
+        messages: list[AnyMessage] = _decoder.decode(parts[0])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise WireError(f"a message did not decode: {error}") from error
+        raise WireError(f"a parcel did not decode: {error}") from error
+    return messages

@@ -3,84 +3,57 @@
     trainer ──Work──▶ tickets held ──▶ plays ──Ask──▶ node
             ◀─Group──             ◀──────────Answer──
 
-It holds up to `capacity` tickets and has all their asks in flight at once, so that the node never waits. Trainer and
-node may start later than the worker, and may be restarted: after a node's restart open asks are sent again, after a
-trainer's the tickets held are dropped, because a restarted trainer issues them anew.
+It holds up to `capacity` tickets and has all their asks in flight at once, so that the node never waits. Whatever has
+arrived by the time it looks is dealt with together: tickets are opened, answers scored and messages sent in batches.
+Trainer and node may start later than the worker, and may be restarted: after a node's restart open asks are sent again,
+after a trainer's the tickets held are dropped, because a restarted trainer issues them anew.
 
     python -m engine.worker --trainer tcp://127.0.0.1:5601 --node tcp://127.0.0.1:5602 --name host/0
 """
 
 import argparse
-import heapq
-import itertools
 import logging
-import time
+import os
 import traceback
-from collections import OrderedDict, deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-import msgspec
 import zmq
 
-from engine import episode, process, sockets, wire
+from engine import codec, episode, process, sockets, wire
+from engine.asker import Asker, Flight
 from engine.link import Link, join_as
-from engine.render.atlas import Atlas
-from engine.ticket import Ticket, ticket_hash
+from engine.ticket import Ticket
 
 log = logging.getLogger("g1")
 IDLE_S = 0.25
-FIRST_RETRY_S, LAST_RETRY_S = 0.02, 1.0
-REFUSALS_UNTIL_NOTICE = 10
-
-
-@dataclass
-class Flight:
-    """An ask that waits for its answer."""
-
-    play: episode.Play
-    sibling: int
-    ask: wire.Ask
-    refusals: int = 0
-
-
-class AtlasLedger:
-    """Which atlases the node still has: it forgets the least recently used one, and so does this."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[bytes, None] = OrderedDict()
-
-    def use(self, digest: bytes) -> bool:
-        """Note a use; false if the atlas has to be sent first."""
-        known = digest in self._known
-        self._known[digest] = None
-        self._known.move_to_end(digest)
-        while len(self._known) > wire.ATLAS_SLOTS:
-            self._known.popitem(last=False)
-        return known
-
-    def clear(self) -> None:
-        self._known.clear()
+MAX_REASON = 20_000  # characters of a traceback
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Worker:
     """`run` plays until it is told to drain. Everything happens in one thread."""
 
     def __init__(
-        self, trainer: str, node: str, name: str, capacity: int = 32, keys: sockets.Keys | None = None
+        self,
+        trainer: str,
+        node: str,
+        name: str,
+        capacity: int = 32,
+        keys: sockets.Keys | None = None,
+        frames: codec.Setting = "auto",
     ) -> None:
         context: sockets.Context = zmq.Context.instance()
-        self.name, self.capacity = name, capacity
+        self.name, self.capacity = name, min(capacity, wire.MAX_CREDIT)
         self.trainer = Link(context, trainer, "trainer", join_as("worker", name), keys)
-        self.node = Link(context, node, "inference node", join_as("worker", name), keys)
+        node_link = Link(context, node, "node", join_as("worker", name), keys)
+        self.node = Asker(node_link, frames, self._give_up)
         self.draining = False
-        self._waiting: deque[Ticket] = deque()
+        self._waiting: list[tuple[Ticket, str]] = []  # with their names
         self._plays: dict[int, episode.Play] = {}  # by id(play)
-        self._flights: dict[int, Flight] = {}  # by ask id
-        self._retries: list[tuple[float, int]] = []  # heap of (when, ask id)
-        self._ids = itertools.count()
-        self._atlases = AtlasLedger()
+        self._credit = self._done = 0
 
     @property
     def idle(self) -> bool:
@@ -97,138 +70,117 @@ class Worker:
         self.node.close()
 
     def turn(self) -> None:
-        """Wait for something to happen and deal with it."""
-        sockets.wait((self.trainer.socket, self.node.socket), self._patience_s())
-        for message, _ in self.trainer.messages():
+        """Wait for something to happen and deal with all of it."""
+        node = self.node.link
+        sockets.wait((self.trainer.socket, node.socket), self._patience_s())
+        for message in self.trainer.messages():
             self._from_trainer(message)
-        for message, _ in self.node.messages():
-            self._from_node(message)
-        for link in (self.trainer, self.node):
+        self._answered(self.node.arrived())
+        for link in (self.trainer, node):
+            link.load = {"waiting": len(self._waiting), "asking": len(self.node.flights), "done": self._done}
             link.tick()  # after reading: beats that waited while a kernel compiled are signs of life
         if not self.trainer.joined and not self.idle:
             self._drop_all()
-        if self.node.joined:
-            self._retry_due()
-            if self._waiting:
-                self._open(self._waiting.popleft())
+        if node.joined:
+            self.node.retry_due()
+            waiting, self._waiting = self._waiting, []
+            self._open(waiting)
+        if self._credit and not self.draining:
+            self.trainer.send(wire.Pull(self._credit))
+        self._credit = 0
+        self.trainer.flush()
+        node.flush()
 
     def _patience_s(self) -> float:
-        if self._waiting and self.node.joined:
-            return 0.0
-        due = self._retries[0][0] - time.monotonic() if self._retries else IDLE_S
-        return min(max(due, 0.001), IDLE_S if self.trainer.joined and self.node.joined else 0.05)
+        due = self.node.next_retry_s
+        limit = IDLE_S if self.trainer.joined and self.node.link.joined else 0.05
+        return limit if due is None else min(max(due, 0.001), limit)
 
     def _from_trainer(self, message: wire.AnyMessage) -> None:
         match message:
             case wire.Welcome():
                 self._drop_all()
-                if not self.draining:
-                    self.trainer.send(wire.Pull(self.capacity))
-            case wire.Work(tickets=tickets):
-                self._waiting.extend(tickets)
+                self._credit = self.capacity
+                if last_words := os.environ.pop(process.LAST_WORDS, ""):
+                    self.trainer.send(wire.Fault(last_words))
+            case wire.Work(tickets=tickets, names=names):
+                self._waiting += zip(tickets, names, strict=True)
             case wire.Drain():
                 self.draining = True
             case _:
                 log.warning("from the trainer: %s", message)
 
-    def _from_node(self, message: wire.AnyMessage) -> None:
-        match message:
-            case wire.Welcome():
-                self._atlases.clear()
-                self._retries.clear()
-                for flight in self._flights.values():
-                    self._send(flight)
-            case wire.Answer(id=number):
-                if number in self._flights:
-                    flight = self._flights.pop(number)
-                    self._advance(flight.play, flight.sibling, message)
-            case wire.Refusal(id=number):
-                if number in self._flights:
-                    self._refused(self._flights[number], message)
-            case _:
-                log.warning("from the node: %s", message)
+    def _open(self, tickets: list[tuple[Ticket, str]]) -> None:
+        plays = self._isolated(tickets, _opened, lambda pair, reason: self._fail(*pair, reason))
+        self._plays.update((id(play), play) for play in plays)
+        self._ask([(play, chain) for play in plays for chain in play.chains])
 
-    def _open(self, ticket: Ticket) -> None:
+    def _answered(self, flights: list[tuple[Flight, wire.Answer]]) -> None:
+        """Give chains their answers; send what they ask next, or the group when that was the last of it."""
+        settled = self._isolated(flights, _settled, lambda pair, reason: self._give_up(pair[0].play, reason))
+        self._ask([(flight.play, flight.chain) for flight, _ in settled if not flight.chain.ended])
+        for flight, _ in settled:
+            if flight.chain.ended and id(flight.play) in self._plays:
+                group = flight.play.group(self.name)
+                if group is not None:
+                    del self._plays[id(flight.play)]
+                    self._report(group)
+
+    def _ask(self, lines: list[tuple[episode.Play, episode.Chain]]) -> None:
+        lines = [line for line in lines if id(line[0]) in self._plays]
+        asked = self._isolated(lines, _looked, lambda line, reason: self._give_up(line[0], reason))
+        for play, chain, ask in asked:
+            if id(play) in self._plays:
+                self.node.ask(play, chain, ask)
+
+    def _isolated(
+        self, things: list[T], work: Callable[[list[T]], list[R]], on_failure: Callable[[T, str], None]
+    ) -> list[R]:
+        """Work on all together; if that raises, on each alone, so that only what is to blame fails."""
+        if not things:
+            return []
         try:
-            play = episode.open_play(ticket)
+            return work(things)
         except Exception:
-            self._fail(ticket, traceback.format_exc(), None)
-            return
-        self._plays[id(play)] = play
-        for sibling in range(len(play.chains)):
-            self._advance(play, sibling, None)
+            if len(things) > 1:
+                return [result for thing in things for result in self._isolated([thing], work, on_failure)]
+            on_failure(things[0], traceback.format_exc())
+            return []
 
-    def _advance(self, play: episode.Play, sibling: int, answer: wire.Answer | None) -> None:
-        """Give a chain its answer; send what it asks next, or the group when that was the last of it."""
-        if id(play) not in self._plays:
-            return
-        try:
-            ask = play.advance(sibling, answer)
-        except Exception:
-            self._fail(play.ticket, traceback.format_exc(), play)
-            return
-        if ask is not None:
-            ask = msgspec.structs.replace(ask, id=next(self._ids))
-            self._flights[ask.id] = Flight(play, sibling, ask)
-            self._send(self._flights[ask.id])
-        elif (group := play.group(self.name)) is not None:
-            self._finish(play, group)
+    def _give_up(self, play: episode.Play, reason: str) -> None:
+        """A play that cannot go on, whichever of its chains was to blame."""
+        if self._plays.pop(id(play), None) is not None:
+            self.node.drop(play)
+            self._fail(play.ticket, play.name, reason)
 
-    def _send(self, flight: Flight) -> None:
-        """Send an ask, its atlas first if the node has not got it. What cannot be sent goes out at the next welcome."""
-        if self.node.welcome is None:
-            return
-        ask, atlas = flight.ask, flight.play.atlas
-        if not self.node.welcome.needs_state:
-            ask = msgspec.structs.replace(ask, game=None, state=b"")
-        if not self._atlases.use(atlas.digest):
-            self._send_atlas(atlas)
-        self.node.send(ask)
-
-    def _send_atlas(self, atlas: Atlas) -> None:
-        self.node.send(wire.Atlas(atlas.digest), atlas.to_bytes())
-
-    def _refused(self, flight: Flight, refusal: wire.Refusal) -> None:
-        """Ask again after a pause that doubles, or give the ticket up if the node says that it never will answer."""
-        if not refusal.retry:
-            self._fail(flight.play.ticket, f"the node refused the ask: {refusal.reason}", flight.play)
-            return
-        pause_s = min(FIRST_RETRY_S * 2 ** min(flight.refusals, 10), LAST_RETRY_S)
-        flight.refusals += 1
-        if flight.refusals % REFUSALS_UNTIL_NOTICE == 0:
-            log.warning("ticket %d: the node puts it off: %s", flight.play.ticket.index, refusal.reason)
-        heapq.heappush(self._retries, (time.monotonic() + pause_s, flight.ask.id))
-
-    def _retry_due(self) -> None:
-        now = time.monotonic()
-        while self._retries and self._retries[0][0] <= now:
-            _, number = heapq.heappop(self._retries)
-            if number in self._flights:
-                self._send(self._flights[number])
-
-    def _finish(self, play: episode.Play, result: wire.Group | wire.Failure) -> None:
-        del self._plays[id(play)]
-        self._report(result)
-
-    def _fail(self, ticket: Ticket, reason: str, play: episode.Play | None) -> None:
-        failure = wire.Failure(ticket.index, ticket_hash(ticket), self.name, reason)
-        if play is None:
-            self._report(failure)
-        elif id(play) in self._plays:
-            self._flights = {number: flight for number, flight in self._flights.items() if flight.play is not play}
-            self._finish(play, failure)
+    def _fail(self, ticket: Ticket, name: str, reason: str) -> None:
+        self._report(wire.Failure(ticket.index, name, self.name, reason[-MAX_REASON:]))
 
     def _report(self, result: wire.Group | wire.Failure) -> None:
-        """Give a result home, and ask for another ticket in its place."""
+        """Give a result home; another ticket is asked for in its place."""
         self.trainer.send(result)
-        if not self.draining:
-            self.trainer.send(wire.Pull(1))
+        self._credit += 1
+        self._done += 1
 
     def _drop_all(self) -> None:
         self._waiting.clear()
         self._plays.clear()
-        self._flights.clear()
-        self._retries.clear()
+        self.node.clear()
+        self._credit = 0
+
+
+def _opened(pairs: list[tuple[Ticket, str]]) -> list[episode.Play]:
+    return episode.open_plays([ticket for ticket, _ in pairs], [name for _, name in pairs])
+
+
+def _looked(lines: list[tuple[episode.Play, episode.Chain]]) -> list[tuple[episode.Play, episode.Chain, wire.Ask]]:
+    asks = episode.look([chain for _, chain in lines])
+    return [(play, chain, ask) for (play, chain), ask in zip(lines, asks, strict=True)]
+
+
+def _settled(pairs: list[tuple[Flight, wire.Answer]]) -> list[tuple[Flight, wire.Answer]]:
+    episode.settle([flight.chain for flight, _ in pairs], [answer for _, answer in pairs])
+    return pairs
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -237,7 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--node", required=True, help="address that answers")
     parser.add_argument("--name", required=True, help="host/number; a worker of the same name replaces it")
     parser.add_argument("--capacity", type=int, default=32, help="tickets held at once")
-    parser.add_argument("--keys", type=Path, help="key file, needed beyond loopback")
+    parser.add_argument("--codec", choices=codec.SETTINGS, default="auto", help="how frames travel to the node")
+    parser.add_argument("--keys", type=Path, help="this pool's secret key file, needed beyond loopback")
     parser.add_argument("--parent", type=int, help="process id to die with")
     chosen = parser.parse_args(arguments)
     if chosen.parent is not None:
@@ -245,10 +198,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     process.log_to_stderr()
     with process.reported("g1 worker"):
         keys = None if chosen.keys is None else sockets.read_keys(chosen.keys)
-        worker = Worker(chosen.trainer, chosen.node, chosen.name, chosen.capacity, keys)
-    stop = process.Stop()
-    print(process.READY_LINE, flush=True)
-    worker.run(stop)
+        worker = Worker(chosen.trainer, chosen.node, chosen.name, chosen.capacity, keys, chosen.codec)
+        stop = process.Stop()
+        print(process.READY_LINE, flush=True)
+        worker.run(stop)
 
 
 if __name__ == "__main__":

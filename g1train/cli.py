@@ -4,6 +4,9 @@
     g1 serve CONFIG             the inference node alone      ┐
     g1 pool                     workers alone, on any host    ├ the three apart; any order
     g1 train CONFIG --external  the trainer alone             ┘
+    g1 status                   who is there, how fast, how far behind
+    g1 keys FOLDER              keys for hosts that are not this one
+    g1 bench pool|wire|node     speed, with a table and JSON
 """
 
 import asyncio
@@ -98,16 +101,63 @@ def pool(
     node: Annotated[str, typer.Option(help="Address of the inference node.")] = configs.NodeConfig().address,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = os.cpu_count() or 1,
     capacity: Annotated[int, typer.Option(min=1, help="Tickets that each worker holds at once.")] = 64,
-    keys: Annotated[Path | None, typer.Option(help="Key file, needed beyond loopback.")] = None,
+    codec: Annotated[str, typer.Option(help="How frames travel: auto, sprites, shared, lz4 or pixels.")] = "auto",
+    keys: Annotated[Path | None, typer.Option(help="This pool's secret key file, needed beyond loopback.")] = None,
     parent: Parent = None,
 ) -> None:
     """Play games: worker processes under a supervisor, on this or any other host."""
     if parent is not None:
         process.die_with_parent(parent)
     process.log_to_stderr()
+    from engine.codec import SETTINGS
     from engine.pool import run_pool
 
-    run_pool(trainer, node, workers, capacity=capacity, keys=keys)
+    if codec not in SETTINGS:
+        raise ConfigError(f"unknown codec {codec!r}; known: {', '.join(SETTINGS)}")
+    run_pool(trainer, node, workers, capacity=capacity, keys=keys, frames=codec)
+
+
+@app.command()
+def status(
+    trainer: Annotated[str, typer.Option(help="Address of the trainer.")] = configs.TrainerConfig().address,
+    node: Annotated[str, typer.Option(help="Address of the inference node.")] = configs.NodeConfig().address,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
+    run: Annotated[Path | None, typer.Option(help="Of the run in this folder; instead of the addresses.")] = None,
+    prometheus: Annotated[int | None, typer.Option(help="Serve metrics at this port of 127.0.0.1; 0 is any.")] = None,
+    keys: Annotated[Path | None, typer.Option(help="Secret key file, needed beyond loopback.")] = None,
+    timeout_s: Annotated[float, typer.Option(help="How long to wait for each.")] = 5.0,
+) -> None:
+    """Show who is there: workers, tickets in flight, rates, queues, lag, policy version."""
+    from engine import sockets
+    from g1train import status as monitoring
+
+    found_keys = None if keys is None else sockets.read_keys(keys)
+    if run is not None:
+        trainer, node = monitoring.addresses(run)
+    monitoring.main(trainer, node, keys=found_keys, as_json=as_json, prometheus=prometheus, timeout_s=timeout_s)
+
+
+@app.command()
+def keys(
+    folder: Annotated[Path, typer.Argument(help="Folder to make them in.")],
+    names: Annotated[list[str] | None, typer.Argument(help="Who needs a pair; by default all four roles.")] = None,
+) -> None:
+    """Make CURVE keys, one pair a process: NAME.secret (mode 600) stays where it is used, NAME.public goes to all."""
+    from engine.keys import NAMES, write_keys
+
+    for path in write_keys(folder, names or NAMES):
+        print(f"{path} and {path.with_suffix('.public').name}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def bench(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="pool, wire, node, or another script under benchmarks/.")],
+) -> None:
+    """Measure: table, picture, and JSON on the last line. What follows the name goes to the script."""
+    from g1train import bench as benchmarks
+
+    benchmarks.main(name, context.args)
 
 
 def main() -> None:

@@ -21,6 +21,8 @@ from g1train.gateway import Gateway
 log = logging.getLogger("g1")
 FIRST_NOTICE_S, NOTICE_EVERY_S = 3.0, 15.0
 LOOK_EVERY_S = 0.5
+OnGroup = Callable[[wire.Group], None]
+OnFailed = Callable[[Ticket, str], None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Dispatcher:
         *,
         run: str = "",
         keys: sockets.Keys | None = None,
-        timeout_s: float = 5.0,
+        timeout_s: float = wire.DEATH_S,
         on_notice: Callable[[str], None] = log.warning,
     ) -> None:
         self._gateway = Gateway(address, run, keys, timeout_s)
@@ -75,20 +77,26 @@ class Dispatcher:
                 duplicates=counts.duplicates,
                 reissued=counts.reissued,
                 failures=counts.failures,
-                faults=self._gateway.faults,
+                faults=self._gateway.hub.counts["faults"],
             )
+
+    def report(self) -> wire.Report:
+        """What a monitor would be told."""
+        with self._gateway.changed:
+            return self._gateway.report()
 
     def play(
         self,
         tickets: Sequence[Ticket],
-        on_group: Callable[[wire.Group], None] | None = None,
+        on_group: OnGroup | None = None,
         deadline_s: float | None = None,
         while_waiting: Callable[[], None] | None = None,
+        on_failed: OnFailed | None = None,
     ) -> list[wire.Group]:
         """Have tickets played. After an exception, or Ctrl-C, they are withdrawn and the dispatcher can go on."""
         self.submit(tickets)
         try:
-            return self.gather(tickets, on_group, deadline_s, while_waiting)
+            return self.gather(tickets, on_group, deadline_s, while_waiting, on_failed)
         except BaseException:
             self.withdraw(tickets)
             raise
@@ -100,54 +108,63 @@ class Dispatcher:
         self._interrupted.clear()
         with self._gateway.changed:
             self._gateway.ledger.submit(tickets)
+            self._gateway.version = max((ticket.version for ticket in tickets), default=self._gateway.version)
             self._gateway.ring()
         self._unreturned.update((ticket.index, ticket) for ticket in tickets)
 
     def gather(
         self,
         tickets: Sequence[Ticket],
-        on_group: Callable[[wire.Group], None] | None = None,
+        on_group: OnGroup | None = None,
         deadline_s: float | None = None,
         while_waiting: Callable[[], None] | None = None,
+        on_failed: OnFailed | None = None,
     ) -> list[wire.Group]:
         """Wait for submitted tickets; their groups in the order of the tickets.
 
         `on_group` gets each group as it comes, and `while_waiting` is called twice a second or more until the last has;
-        both in the calling thread. Raises `WorkerError` for a ticket that failed for good, or past the deadline.
+        both in the calling thread. A ticket that failed three times is set aside: `on_failed` gets it with its
+        traceback, and it is left out of the result; without `on_failed` it is a `WorkerError`, as is the deadline.
         """
-        wanted = {ticket.index for ticket in tickets}
+        by_index = {ticket.index: ticket for ticket in tickets}
+        missing = set(by_index)
         groups: dict[int, wire.Group] = {}
         deadline = None if deadline_s is None else time.monotonic() + deadline_s
         notice_at = time.monotonic() + FIRST_NOTICE_S
-        while len(groups) < len(wanted):
-            fresh = self._next_groups(wanted - groups.keys())
-            groups.update((group.index, group) for group in fresh)
+        while missing:
+            fresh, failed = self._results(missing)
             for group in fresh:
+                groups[group.index] = group
                 if on_group is not None:
                     on_group(group)
-            if len(groups) < len(wanted) and deadline is not None and time.monotonic() >= deadline:
-                raise WorkerError(f"{len(groups)} of {len(wanted)} tickets were played within {deadline_s:g} s")
-            if while_waiting is not None and len(groups) < len(wanted):
+            for index, reason in failed.items():
+                if on_failed is None:
+                    raise WorkerError(f"ticket {index}: {reason}")
+                on_failed(by_index[index], reason)
+            if missing and deadline is not None and time.monotonic() >= deadline:
+                raise WorkerError(f"{len(groups)} of {len(by_index)} tickets were played within {deadline_s:g} s")
+            if missing and while_waiting is not None:
                 while_waiting()
             if time.monotonic() >= notice_at:
                 self._notice()
                 notice_at = time.monotonic() + NOTICE_EVERY_S
-        for index in wanted:
+        for index in by_index:
             del self._unreturned[index]
-        return [groups[ticket.index] for ticket in tickets]
+        return [groups[ticket.index] for ticket in tickets if ticket.index in groups]
 
-    def _next_groups(self, indices: set[int]) -> list[wire.Group]:
-        """Groups that are done, after waiting a little if there are none; they leave the ledger."""
+    def _results(self, missing: set[int]) -> tuple[list[wire.Group], dict[int, str]]:
+        """What is done or set aside of `missing`, after waiting a little if nothing is; it leaves ledger and set."""
         gateway = self._gateway
         with gateway.changed:
             ledger = gateway.ledger
-            if not indices & (ledger.done.keys() | ledger.failed.keys()):
+            if missing.isdisjoint(ledger.done) and missing.isdisjoint(ledger.failed):
                 gateway.changed.wait(LOOK_EVERY_S)
             if gateway.crash is not None:
                 raise WorkerError(f"the dispatcher's thread ended: {gateway.crash!r}") from gateway.crash
-            for index in sorted(indices & ledger.failed.keys()):
-                raise WorkerError(f"ticket {index}: {ledger.failed[index]}")
-            return [ledger.done.pop(index) for index in sorted(indices & ledger.done.keys())]
+            failed = {index: ledger.failed.pop(index) for index in list(ledger.failed) if index in missing}
+            fresh = [ledger.done.pop(index) for index in list(ledger.done) if index in missing]
+        missing.difference_update(failed, (group.index for group in fresh))
+        return fresh, failed
 
     def withdraw(self, tickets: Sequence[Ticket]) -> None:
         """Take tickets back; what still comes of them is dropped and counted as duplicate."""

@@ -17,7 +17,7 @@ from engine.episode import make_game, start_record
 from engine.game import branch
 from engine.ticket import Ticket
 from g1train.config import Config
-from g1train.rollout import episode_scores, episode_tickets, group_tickets, metrics
+from g1train.rollout import episode_scores, episode_tickets, group_tickets, metrics, tickets_of
 from g1train.session import Session
 
 FIRST_INDEX = 1 << 40  # far from the indices of training steps
@@ -40,14 +40,15 @@ def evaluate(session: Session, player: str, number: int) -> Result:
 
     session.display.begin(f"evaluating {player}", len(states) + len(episodes))
     groups = session.play([*states, *episodes], count)
-    session.run.save_rollouts(f"evaluation-{player}", [*states, *episodes], groups)
-    measured = metrics(groups[: len(states)])
-    rewards = [[score.game_reward for score in group.rounds[0].scores] for group in groups[: len(states)]]
+    session.run.save_rollouts(f"evaluation-{player}", tickets_of(groups, [*states, *episodes]), groups)
+    num_states = len(tickets_of(groups, states))
+    measured = metrics(groups[:num_states])
+    rewards = [[score.game_reward for score in group.rounds[0].scores] for group in groups[:num_states]]
     result: Result = {
         **_mean("game_reward", [float(np.mean(group)) for group in rewards]),
         "p_acc": measured.perception_accuracy,
         "r_acc": measured.reasoning_accuracy,
-        **_mean("score", episode_scores(groups[len(states) :])),
+        **_mean("score", episode_scores(groups[num_states:])),
     }
     session.run.log("evaluation", number, {f"{player}/{key}": value for key, value in result.items()})
     return result

@@ -2,33 +2,35 @@
 
     Join ─▶ Welcome        Pull ─▶ credit ─▶ Work        Group, Failure ─▶ Ledger        Leave, silence ─▶ issued again
 
-It shares its ledger with the main thread under the condition `changed`, which it notifies of every result.
+It shares its ledger with the main thread under the condition `changed`, which it notifies of results.
 """
 
 import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import zmq
 
 from engine import sockets, wire
-from engine.errors import WireError
-from engine.link import STRANGER, Peer, Peers, greeting
+from engine.hub import Hub, Peer
 from engine.ticket import Ticket
 from g1train.ledger import Ledger
 
 log = logging.getLogger("g1")
-MAX_CREDIT = 4096
 
 
 @dataclass
 class WorkerPeer(Peer):
-    """A connected worker, and how many more tickets it can hold."""
+    """A connected worker: how many tickets it holds, and how many more it can."""
 
     credit: int = 0
+    held: int = 0
+
+    @property
+    def holds(self) -> int:
+        return self.held
 
 
 class Gateway:
@@ -36,14 +38,16 @@ class Gateway:
 
     def __init__(self, address: str, run: str, keys: sockets.Keys | None, timeout_s: float) -> None:
         self.changed = threading.Condition()
-        self.ledger, self.workers = Ledger(), Peers(WorkerPeer, timeout_s)
-        self.faults = 0
+        self.ledger = Ledger()
+        self.hub: Hub[WorkerPeer] = Hub(WorkerPeer, self._welcome, self.report, self._gone, timeout_s)
+        self.version = -1
+        """Policy version of the newest tickets, for reports."""
         self.crash: Exception | None = None
         self._run, self._closing, self._drain_asked = run, False, False
         context: sockets.Context = zmq.Context.instance()
         self._router: sockets.Socket = context.socket(zmq.ROUTER)
         try:
-            self.address = sockets.bind(self._router, address, keys)
+            self.address = sockets.bind(self._router, address, keys, self.hub.refused)
         except Exception:
             self._router.close()
             raise
@@ -53,6 +57,10 @@ class Gateway:
         self._bell.connect(f"inproc://g1-gateway-{id(self)}")
         self._thread = threading.Thread(target=self._serve, name="g1-gateway", daemon=True)
         self._thread.start()
+
+    @property
+    def workers(self) -> list[WorkerPeer]:
+        return [peer for peer in self.hub.peers.values() if peer.join.role == "worker"]
 
     def ring(self) -> None:
         """Wake the thread: there are new tickets. Call it with `changed` held."""
@@ -80,13 +88,16 @@ class Gateway:
                 with self.changed:
                     self._read_all()
                     if time.monotonic() >= beat_at:
-                        self._beat()
+                        self.hub.beat()
                         beat_at = time.monotonic() + wire.HEARTBEAT_S
                     self._hand_out()
+                for identity, parcel in self.hub.outgoing():
+                    self._router.send_multipart([identity, parcel])
         except Exception as error:
             self.crash = error
         finally:
             self._router.close(linger=500)
+            sockets.unbind(self.address)
             self._door.close(linger=0)
             with self.changed:
                 self.changed.notify_all()
@@ -96,52 +107,47 @@ class Gateway:
             self._door.recv()
         while self._router.poll(0):
             identity, *parts = self._router.recv_multipart()
-            try:
-                self._receive(identity, wire.decode(parts)[0])
-            except WireError as error:
-                self.faults += 1
-                self._send(identity, wire.Fault(str(error)))
+            for peer, message in self.hub.receive(identity, parts):
+                self._receive(peer, message)
 
-    def _receive(self, identity: bytes, message: wire.AnyMessage) -> None:
-        worker = self.workers.hear(identity)
+    def _receive(self, worker: WorkerPeer, message: wire.AnyMessage) -> None:
         match message:
-            case wire.Join():
-                self._forget(self.workers.join(identity, message), "joined anew")
-                self._send(identity, greeting(message, wire.Welcome("trainer", self._run)))
-                log.info("worker %s joined", message.name)
             case wire.Group():
+                worker.held = max(worker.held - 1, 0)
                 self.ledger.group(message)
                 self.changed.notify_all()
             case wire.Failure():
-                if self.ledger.failure(message, identity):
+                worker.held = max(worker.held - 1, 0)
+                if self.ledger.failure(message, worker.identity):
                     log.warning("ticket %d failed in %s:\n%s", message.index, message.worker, message.traceback)
                 self.changed.notify_all()
-            case wire.Pull() if worker is not None:
-                if not 0 < message.credit <= MAX_CREDIT - worker.credit:
-                    raise WireError(f"a credit of {message.credit} after {worker.credit}; at most {MAX_CREDIT} in all")
+            case wire.Pull() if worker.join.role == "worker" and 0 < message.credit <= wire.MAX_CREDIT - worker.credit:
                 worker.credit += message.credit
-            case wire.Leave():
-                if worker is not None and self.workers.leave(identity) is not None:
-                    self._forget([worker], "left")
-            case wire.Fault():
-                log.warning("%s reports: %s", identity.hex() if worker is None else worker.join.name, message.reason)
-            case wire.Beat() if worker is not None:
-                pass
-            case _ if worker is not None:
-                raise WireError(f"a {worker.join.role} cannot send {type(message).__name__} to a trainer")
-        if worker is None and not isinstance(message, wire.Join | wire.Leave | wire.Fault):
-            self._send(identity, STRANGER)
+            case wire.Pull() if worker.join.role == "worker":
+                reason = f"a credit of {message.credit} after {worker.credit}; at most {wire.MAX_CREDIT} in all"
+                self.hub.fault(worker.identity, reason)
+            case _:
+                reason = f"a {worker.join.role} cannot send {type(message).__name__} to a trainer"
+                self.hub.fault(worker.identity, reason)
 
-    def _beat(self) -> None:
-        self._forget(self.workers.expire(), "is silent")
-        for worker in self.workers:
-            self._send(worker.identity, wire.Beat())
+    def _welcome(self) -> wire.Welcome:
+        return wire.Welcome("trainer", self._run)
 
-    def _forget(self, gone: Sequence[WorkerPeer], why: str) -> None:
-        for worker in gone:
+    def report(self) -> wire.Report:
+        """How things stand; call it with `changed` held."""
+        self.hub.counts |= asdict(self.ledger.stats)
+        gauges = {
+            "tickets_pending": self.ledger.num_pending,
+            "tickets_in_flight": self.ledger.num_open - self.ledger.num_pending,
+            "groups_to_collect": len(self.ledger.done),
+            "tickets_set_aside": len(self.ledger.failed),
+        }
+        return self.hub.report("trainer", self._run, self.version, dict(gauges))
+
+    def _gone(self, worker: WorkerPeer, why: str) -> None:
+        if worker.join.role == "worker":
             lost = self.ledger.lost(worker.identity)
             log.info("worker %s %s; %d tickets are issued again", worker.join.name, why, lost)
-        if gone:
             self.changed.notify_all()
 
     def _hand_out(self) -> None:
@@ -150,16 +156,15 @@ class Gateway:
             self._drain_asked = False
             for worker in self.workers:
                 worker.credit = 0
-                self._send(worker.identity, wire.Drain())
-        work: dict[bytes, list[Ticket]] = defaultdict(list)
-        while self.ledger.num_pending and len(self.workers):
-            worker = max(self.workers, key=lambda one: one.credit)
-            if not worker.credit:
-                break
+                self.hub.post(worker.identity, wire.Drain())
+        ready = [worker for worker in self.workers if worker.credit]
+        work: dict[bytes, list[tuple[Ticket, str]]] = defaultdict(list)
+        while self.ledger.num_pending and ready:
+            worker = max(ready, key=lambda one: one.credit)
             worker.credit -= 1
+            worker.held += 1
             work[worker.identity].append(self.ledger.take(worker.identity))
-        for identity, tickets in work.items():
-            self._send(identity, wire.Work(tickets))
-
-    def _send(self, identity: bytes, message: wire.AnyMessage) -> None:
-        self._router.send_multipart([identity, *wire.encode(message)])
+            if not worker.credit:
+                ready.remove(worker)
+        for identity, pairs in work.items():
+            self.hub.post(identity, wire.Work([ticket for ticket, _ in pairs], [name for _, name in pairs]))

@@ -37,6 +37,7 @@ class Stats:
     """Counts since the start."""
 
     groups: int = 0
+    samples: int = 0
     duplicates: int = 0
     reissued: int = 0
     failures: int = 0
@@ -56,6 +57,10 @@ class Ledger:
     def open(self) -> list[Ticket]:
         """Tickets whose group has not come, by index."""
         return [self._open[index].ticket for index in sorted(self._open)]
+
+    @property
+    def num_open(self) -> int:
+        return len(self._open)
 
     @property
     def num_pending(self) -> int:
@@ -80,11 +85,11 @@ class Ledger:
             self.failed.pop(index, None)
         self._pending = deque(index for index in self._pending if index not in gone)
 
-    def take(self, holder: Holder) -> Ticket:
-        """The next pending ticket, now held by `holder`."""
+    def take(self, holder: Holder) -> tuple[Ticket, str]:
+        """The next pending ticket and its name, now held by `holder`."""
         entry = self._open[self._pending.popleft()]
         entry.holder = holder
-        return entry.ticket
+        return entry.ticket, entry.name
 
     def lost(self, holder: Holder) -> int:
         """A worker is gone: what it held is pending again, ahead of the rest. Returns how many tickets that were."""
@@ -109,6 +114,7 @@ class Ledger:
         del self._open[group.index]
         self.done[group.index] = group
         self.stats.groups += 1
+        self.stats.samples += sum(len(one.samples) for one in group.rounds)
         return True
 
     def failure(self, failure: wire.Failure, holder: Holder) -> bool:

@@ -17,7 +17,7 @@ from g1train.batch import Row
 from g1train.config import RewardConfig, RlConfig
 from g1train.inference.frames import AtlasStore
 from g1train.loss import advantages
-from g1train.rollout import group_tickets, metrics, metrics_by_game
+from g1train.rollout import group_tickets, metrics, metrics_by_game, tickets_of
 from g1train.session import Session
 
 
@@ -33,6 +33,7 @@ def run_rl(session: Session, rl: RlConfig, first_step: int) -> None:
         )
         with session.timed("rollout"):
             groups = session.play(tickets)
+        tickets = tickets_of(groups, tickets)
         rewards = rewards_of(groups, rl.reward)
         rows = rows_of(groups, advantages(rewards, rl.loss.advantage), session.frames)
         with session.timed("learn"):

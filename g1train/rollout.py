@@ -160,10 +160,16 @@ def metrics(groups: Sequence[wire.Group]) -> Metrics:
         reasoning_accuracy=_mean(score.game_reward > 0 for score in exact) if exact else None,
         legal=_mean(score.legal for score in scores),
         without_variance=_mean(_same_pay(one) for one in rounds),
-        answer_tokens=_mean(len(sample.token_ids) for sample in samples),
+        answer_tokens=_mean(sample.num_tokens for sample in samples),
         truncated=_mean(sample.finish == "length" for sample in samples),
         top_action=actions.most_common(1)[0][1] / len(scores),
     )
+
+
+def tickets_of(groups: Sequence[wire.Group], tickets: Sequence[Ticket]) -> list[Ticket]:
+    """The tickets whose groups came, in their order: those that were set aside are left out."""
+    came = {group.index for group in groups}
+    return [ticket for ticket in tickets if ticket.index in came]
 
 
 def metrics_by_game(groups: Sequence[wire.Group], tickets: Sequence[Ticket]) -> dict[str, Metrics]:

@@ -60,6 +60,11 @@ class Run:
         played = [Played(ticket, group) for ticket, group in zip(tickets, groups, strict=True)]
         write_atomically(folder / f"{name}.msgpack", msgspec.msgpack.encode(played))
 
+    def save_addresses(self, trainer: str, node: str) -> None:
+        """Where to ask how things stand: `g1 status --run` reads it."""
+        found = json.dumps({"trainer": trainer, "node": node}).encode()
+        write_atomically(self.folder / "addresses.json", found + b"\n")
+
     def close(self) -> None:
         """Flush and close the logs."""
         self._metrics.close()

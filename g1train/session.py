@@ -17,8 +17,9 @@ import msgspec
 
 from engine import wire
 from engine.episode import frame_of, make_game
-from engine.errors import ConnectError
+from engine.errors import ConnectError, WorkerError
 from engine.game import start_states
+from engine.keys import read_keys
 from engine.ticket import Ticket
 from g1train.config import Config
 from g1train.dispatch import Dispatcher
@@ -32,6 +33,7 @@ from g1train.weights import probe, send_weights
 
 LOOK_EVERY_S = 2.0
 NODE_START_S = 600.0
+MAX_FAILED = 0.1  # share of the tickets of one play
 
 
 class Session:
@@ -41,9 +43,12 @@ class Session:
         self.config, self.run, self.learner, self.display = config, run, learner, display
         self.services = services
         address = services.trainer_address if services else config.trainer.address
-        self.dispatcher = Dispatcher(address, run=config.name, on_notice=display.say)
+        keys = read_keys(Path(config.trainer.keys)) if config.trainer.keys else None
+        self.dispatcher = Dispatcher(address, run=config.name, keys=keys, on_notice=display.say)
         self.node_address = services.node_address if services else config.node.address
-        self.client = NodeClient(self.node_address, name="trainer", timeout_s=config.trainer.transfer_timeout_s)
+        timeout_s = config.trainer.transfer_timeout_s
+        self.client = NodeClient(self.node_address, name="trainer", keys=keys, timeout_s=timeout_s)
+        run.save_addresses(self.dispatcher.address, self.node_address)
         self.version = 0
         self.stop_asked = False  # finish the step, write a checkpoint, leave
         self.frames = AtlasStore()
@@ -81,9 +86,21 @@ class Session:
     def play(
         self, tickets: Sequence[Ticket], on_group: Callable[[wire.Group], None] | None = None
     ) -> list[wire.Group]:
-        """Have tickets played under the current version; groups in the order of the tickets."""
+        """Have tickets played under the current version; groups in the order of the tickets.
+
+        A ticket that failed three times is reported and left out. Raises `WorkerError` if one in ten was.
+        """
         versioned = [msgspec.structs.replace(ticket, version=self.version) for ticket in tickets]
-        return self.dispatcher.play(versioned, on_group, while_waiting=self._tend)
+        num_failed = 0
+
+        def set_aside(ticket: Ticket, reason: str) -> None:
+            nonlocal num_failed
+            num_failed += 1
+            self.display.say(f"ticket {ticket.index} is set aside: {reason}")
+            if num_failed > len(tickets) * MAX_FAILED:
+                raise WorkerError(f"{num_failed} of {len(tickets)} tickets failed for good, at last: {reason}")
+
+        return self.dispatcher.play(versioned, on_group, while_waiting=self._tend, on_failed=set_aside)
 
     @contextlib.contextmanager
     def timed(self, phase: str) -> Any:

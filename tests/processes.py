@@ -29,20 +29,35 @@ def node(address: str, player: str, *more: str) -> Iterator[Process]:
     arguments = ("g1train.inference.node", "--player", player, "--bind", address, "--parent", str(os.getpid()))
     with started(*arguments, *more) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("node ready at ")
+        _bound[process.pid] = process.stdout.readline()
+        assert _bound[process.pid].startswith("node ready at ")
         yield process
+
+
+_bound: dict[int, str] = {}
+
+
+def address_of(node: Process) -> str:
+    """Where a node of ours listens, as this machine dials it."""
+    return dialled(_bound[node.pid].split()[3])
+
+
+def dialled(bound: str) -> str:
+    """An address that was bound for all networks, as this machine dials it."""
+    return bound.replace("0.0.0.0", "127.0.0.1")
 
 
 @contextmanager
-def pool(trainer: str, node_address: str, num_workers: int, capacity: int = 4) -> Iterator[Process]:
+def pool(trainer: str, node_address: str, num_workers: int, capacity: int = 4, *more: str) -> Iterator[Process]:
     """A supervisor with its workers, which are not waited for."""
     arguments = ("engine.pool", "--trainer", trainer, "--node", node_address, "--workers", str(num_workers))
-    with started(*arguments, "--capacity", str(capacity), "--parent", str(os.getpid())) as process:
+    with started(*arguments, "--capacity", str(capacity), "--parent", str(os.getpid()), *more) as process:
         yield process
 
 
-def children(process: Process) -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+def children(process: Process | int) -> list[int]:
+    pid = process if isinstance(process, int) else process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def alive(pid: int) -> bool:
@@ -57,9 +72,9 @@ def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
 
-def eventually(condition: Callable[[], bool]) -> None:
+def eventually(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     """Wait until it holds; fails only after a time that no healthy machine needs."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

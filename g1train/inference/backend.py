@@ -19,17 +19,17 @@ class Backend(Protocol):
 
     name: str
     needs_state: bool
-    """Asks must carry game and record: for players that see the truth instead of the frame."""
+    """Asks must carry game and record: players that see the truth get no frames."""
 
     async def start(self) -> None:
         """Load. Asks come only afterwards."""
 
-    async def generate(self, ask: wire.Ask, images: list[Image]) -> tuple[list[int], list[wire.Sample]]:
-        """The prompt's token ids as they were expanded, and `ask.num_samples` samples.
+    async def generate(self, ask: wire.Ask, images: list[Image]) -> tuple[bytes, list[wire.Sample]]:
+        """The prompt's token ids as they were expanded (`wire.pack_ids`), and `ask.num_samples` samples.
 
-        `images` are the frames of the turns that have one, uint8[H, W, 3], in order. Many calls run at a time; one may
-        be cancelled when its asker is gone. Raises `ValueError` for an ask that can never be answered; any other
-        exception ends the node.
+        `images` are the frames of the turns that have one, uint8[H, W, 3], in order; none if `needs_state`. Many calls
+        run at a time; one may be cancelled when its asker is gone. Raises `ValueError` for an ask that can never be
+        answered; any other exception ends the node.
         """
 
     async def weight_call(self, call: wire.WeightCall) -> None:

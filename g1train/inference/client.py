@@ -48,10 +48,10 @@ class NodeClient:
         self._lock = threading.RLock()
         self._ids = itertools.count()
         self._atlases: set[bytes] = set()
-        self._used = 0.0
+        self._used, self._said = 0.0, ""
 
     def _new_link(self) -> Link:
-        return Link(zmq.Context.instance(), self.address, "inference node", self._join, self._keys)
+        return Link(zmq.Context.instance(), self.address, "node", self._join, self._keys)
 
     def join(self, timeout_s: float | None = None) -> wire.Welcome:
         """Make sure that the node is there now; `version` says which policy it serves. Raises `ConnectError`."""
@@ -66,8 +66,10 @@ class NodeClient:
             self._used = time.monotonic()
             if self._link.welcome is None:
                 raise ConnectError(
-                    f"no node answers at {self.address} within {limit_s:.1f} s; start one with: g1 serve"
+                    f"no node answers at {self.address} within {limit_s:.1f} s; "
+                    f"{self._link.trouble or self._said or 'start one with: g1 serve'}"
                 )
+            self._said = ""
             return self._link.welcome
 
     def ask(self, ask: wire.Ask, timeout_s: float | None = None, atlas: Atlas | None = None) -> wire.Answer:
@@ -136,7 +138,7 @@ class NodeClient:
             if not self._link.joined or time.monotonic() - self._used > FRESH_S:
                 self.join(deadline - time.monotonic())
             if atlas is not None and atlas.digest not in self._atlases:
-                self._link.send(wire.Atlas(atlas.digest), atlas.to_bytes())
+                self._link.send(wire.Atlas(atlas.digest, atlas.to_bytes()))
                 self._atlases.add(atlas.digest)
             self._link.send(message)
             while time.monotonic() < deadline:
@@ -153,13 +155,15 @@ class NodeClient:
 
     def _turn(self, deadline: float) -> Iterator[wire.AnyMessage]:
         self._link.tick()
+        self._link.flush()
         patience_s = min(deadline - time.monotonic(), 0.25 if self._link.joined else 0.02)
         sockets.wait([self._link.socket], patience_s)
-        return (message for message, _ in self._link.messages())
+        return self._link.messages()
 
     def _faults(self, arrived: list[wire.AnyMessage]) -> None:
         for one in arrived:
             if isinstance(one, wire.Fault):
+                self._said = f"the last it said: {one.reason}"
                 raise ConnectError(f"the node at {self.address} reports: {one.reason}")
 
     def close(self) -> None:

@@ -5,15 +5,15 @@ atlases of many connections are kept once.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 import numpy as np
 
-from engine import wire
+from engine import codec, wire
 from engine.errors import WireError
 from engine.render.atlas import Atlas
 from g1train.inference.backend import Image
+from native.state import Records
 
 _shared: WeakValueDictionary[bytes, Atlas] = WeakValueDictionary()
 
@@ -29,14 +29,12 @@ class AtlasStore:
         self._atlases[atlas.digest] = atlas
         self._use(atlas.digest)
 
-    def add(self, message: wire.Atlas, buffers: Sequence[bytes | memoryview]) -> None:
+    def add(self, message: wire.Atlas) -> None:
         """Raises `WireError` for an atlas that is damaged or not the one that it claims to be."""
-        if len(buffers) != 1:
-            raise WireError(f"an atlas comes with one buffer, this one with {len(buffers)}")
         atlas = _shared.get(message.digest)
         if atlas is None:
             try:
-                atlas = Atlas.from_bytes(bytes(buffers[0]))
+                atlas = Atlas.from_bytes(message.data)
             except ValueError as error:
                 raise WireError(f"an atlas did not decode: {error}") from error
             if atlas.digest != message.digest:
@@ -49,12 +47,22 @@ class AtlasStore:
         while len(self._atlases) > wire.ATLAS_SLOTS:
             self._atlases.popitem(last=False)
 
+    def check(self, frame: wire.Frame) -> None:
+        """Raises `ValueError` for a frame that cannot be drawn, without drawing it where that can be told so."""
+        if frame.codec == "sprites":
+            self._draw_record(frame)
+        else:
+            codec.decode(frame)
+
     def pixels(self, frame: wire.Frame) -> Image:
         """uint8[H, W, 3]. Raises `ValueError` for a frame that cannot be drawn."""
-        if frame.codec == "pixels":
-            if min(frame.height, frame.width) < 1 or len(frame.data) != frame.height * frame.width * 3:
-                raise ValueError(f"{len(frame.data)} bytes are not {frame.height} x {frame.width} pixels of 3 bytes")
-            return np.frombuffer(frame.data, np.uint8).reshape(frame.height, frame.width, 3)
+        if frame.codec != "sprites":
+            return codec.decode(frame)
+        atlas, draws = self._draw_record(frame)
+        image: Image = atlas.compose(draws)[0]
+        return image
+
+    def _draw_record(self, frame: wire.Frame) -> tuple[Atlas, Records]:
         atlas = self._atlases.get(frame.atlas)
         if atlas is None:
             raise ValueError(f"the atlas {frame.atlas.hex()} is not here: send it before the first frame that names it")
@@ -64,5 +72,4 @@ class AtlasStore:
                 f"a frame of {frame.height} x {frame.width} and {len(frame.data)} bytes does not fit its atlas, of"
                 f" {atlas.height} x {atlas.width} and {atlas.draw_dtype.itemsize} bytes"
             )
-        image: Image = atlas.compose(np.frombuffer(frame.data, atlas.draw_dtype))[0]
-        return image
+        return atlas, np.frombuffer(frame.data, atlas.draw_dtype)

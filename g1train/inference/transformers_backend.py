@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.errors import WeightsError
-from engine.wire import Ask, Sample, WeightCall
+from engine.wire import Ask, Sample, WeightCall, pack_ids
 from g1train.batch import cut_patches, prompt_positions
 from g1train.inference.prompt import prompt_token_ids
 from g1train.policy import load_model, load_tokenizer
@@ -42,7 +42,7 @@ class TransformersBackend:
         self._model = load_model(self.folder, self.dtype).to(device).eval()
         self._tokenizer = load_tokenizer(self.folder)
 
-    async def generate(self, ask: Ask, images: list[np.ndarray]) -> tuple[list[int], list[Sample]]:
+    async def generate(self, ask: Ask, images: list[np.ndarray]) -> tuple[bytes, list[Sample]]:
         """Answers of one ask, in a thread so that the node's loop goes on beating."""
         async with self._lock:
             return await asyncio.to_thread(self._generate, ask, images)
@@ -65,7 +65,7 @@ class TransformersBackend:
         self._model = None
 
     @torch.inference_mode()
-    def _generate(self, ask: Ask, images: list[np.ndarray]) -> tuple[list[int], list[Sample]]:
+    def _generate(self, ask: Ask, images: list[np.ndarray]) -> tuple[bytes, list[Sample]]:
         config = self._model.config
         prompt_ids = prompt_token_ids(self._tokenizer, ask.turns, images, config.image_token_id)
         ids, logprobs = _Decoder(self._model, ask, prompt_ids, images).run(self._tokenizer.eos_token_id)
@@ -73,8 +73,8 @@ class TransformersBackend:
         for tokens, values in zip(ids, logprobs, strict=True):
             ended = tokens[-1] == self._tokenizer.eos_token_id
             text = self._tokenizer.decode(tokens, skip_special_tokens=True)
-            samples.append(Sample(text, tokens, values, "stop" if ended else "length"))
-        return prompt_ids, samples
+            samples.append(Sample.of(text, tokens, values, "stop" if ended else "length"))
+        return pack_ids(prompt_ids), samples
 
 
 class _Decoder:

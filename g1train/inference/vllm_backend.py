@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from engine.errors import ConfigError, WeightsError
-from engine.wire import Ask, Sample, WeightCall
+from engine.wire import Ask, Sample, WeightCall, pack_ids
 from g1train.inference.prompt import chat_text
 from g1train.inference.vllm_plugin import BAN_PROCESSOR, NODE_VARIABLE, WEIGHT_BACKEND
 
@@ -51,34 +51,38 @@ class VllmBackend:
         _set_environment(self.options)
         try:
             from vllm import AsyncEngineArgs
-            from vllm.platforms import current_platform
             from vllm.v1.engine.async_llm import AsyncLLM
         except ImportError as error:
             raise ConfigError(
                 f"vLLM cannot be imported ({error}); install the extra 'cpu' or 'gpu', or set node.backend = 'transformers'"
             ) from error
-        options = self.options
-        args = AsyncEngineArgs(
-            model=self.model,
-            dtype=options.dtype,
-            max_model_len=options.max_model_len,
-            max_num_seqs=options.max_num_seqs,
-            gpu_memory_utilization=options.gpu_memory_utilization,
-            tensor_parallel_size=options.tensor_parallel_size,
-            limit_mm_per_prompt={"image": options.max_images, "video": 0},
-            logits_processors=[BAN_PROCESSOR],
-            logprobs_mode="processed_logprobs",
-            generation_config="vllm",
-            weight_transfer_config={"backend": options.weight_backend},
-            enforce_eager=current_platform.is_cpu(),
-            # A seeded request whose prompt is cut in two rewinds its generator, which a CPU generator cannot do.
-            enable_chunked_prefill=False if current_platform.is_cpu() else None,
-            disable_log_stats=True,
-        )
+        args = AsyncEngineArgs(**self.engine_options(), disable_log_stats=True)
         self._engine = AsyncLLM.from_engine_args(args)
         self._tokenizer = self._engine.get_tokenizer()
 
-    async def generate(self, ask: Ask, images: list[np.ndarray]) -> tuple[list[int], list[Sample]]:
+    def engine_options(self) -> dict[str, Any]:
+        """vLLM's own words for our options; its offline `LLM` takes the same."""
+        from vllm.platforms import current_platform
+
+        options = self.options
+        return {
+            "model": self.model,
+            "dtype": options.dtype,
+            "max_model_len": options.max_model_len,
+            "max_num_seqs": options.max_num_seqs,
+            "gpu_memory_utilization": options.gpu_memory_utilization,
+            "tensor_parallel_size": options.tensor_parallel_size,
+            "limit_mm_per_prompt": {"image": options.max_images, "video": 0},
+            "logits_processors": [BAN_PROCESSOR],
+            "logprobs_mode": "processed_logprobs",
+            "generation_config": "vllm",
+            "weight_transfer_config": {"backend": options.weight_backend},
+            "enforce_eager": current_platform.is_cpu(),
+            # A seeded request whose prompt is cut in two rewinds its generator, which a CPU generator cannot do.
+            "enable_chunked_prefill": False if current_platform.is_cpu() else None,
+        }
+
+    async def generate(self, ask: Ask, images: list[np.ndarray]) -> tuple[bytes, list[Sample]]:
         """Answers of one ask; concurrent calls share vLLM's batch. A greedy ask is answered once and repeated."""
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
@@ -103,7 +107,7 @@ class VllmBackend:
         if output is None:
             raise RuntimeError("vLLM ended a request without an output")
         samples = [_as_sample(completion) for completion in sorted(output.outputs, key=lambda o: o.index)]
-        return list(output.prompt_token_ids), samples * ask.num_samples if greedy else samples
+        return pack_ids(output.prompt_token_ids), samples * ask.num_samples if greedy else samples
 
     async def weight_call(self, call: WeightCall) -> None:
         """One phase of a transfer. Between `start` and `finish` the engine is paused and its caches are dropped: cached
@@ -154,4 +158,4 @@ def _as_sample(completion: Any) -> Sample:
         raise RuntimeError(f"vLLM ended an answer with {completion.finish_reason!r}")
     token_ids = list(completion.token_ids)
     logprobs = [step[token].logprob for step, token in zip(completion.logprobs, token_ids, strict=True)]
-    return Sample(completion.text, token_ids, logprobs, completion.finish_reason)
+    return Sample.of(completion.text, token_ids, logprobs, completion.finish_reason)

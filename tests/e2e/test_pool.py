@@ -3,19 +3,23 @@
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from engine import wire
-from engine.errors import WorkerError
+from engine.errors import ConnectError, WorkerError
 from engine.ticket import GameSpec, Ticket
 from g1train.dispatch import Dispatcher
 from g1train.inference.client import NodeClient
 from g1train.rollout import OneGame, episode_scores, episode_tickets, group_tickets
+from g1train.status import Monitor
 from tests import processes
 
 GAME = GameSpec("2048", {"tile_px": 28, "strip": False})
@@ -51,6 +55,7 @@ def test_every_ticket_once_though_a_worker_is_killed(dispatcher: Dispatcher, nod
             assert pool.wait(DEADLINE_S) == 0
         with processes.pool(dispatcher.address, node_address, num_workers=2, capacity=4) as pool:
             processes.eventually(lambda: dispatcher.stats.workers == 2)
+            dispatcher.play(groups_of(20), deadline_s=DEADLINE_S)  # both have given credit by now
             first = processes.children(pool)
             os.kill(first[0], signal.SIGSTOP)  # so that it surely holds tickets when it dies
 
@@ -66,7 +71,7 @@ def test_every_ticket_once_though_a_worker_is_killed(dispatcher: Dispatcher, nod
     assert sorted(came) == list(range(200))
     assert [group.index for group in disturbed] == list(range(200))
     assert content(disturbed) == content(undisturbed)
-    assert dispatcher.stats.groups == 400
+    assert dispatcher.stats.groups == 420
     assert dispatcher.stats.reissued >= 4
     assert dispatcher.outstanding == []
 
@@ -128,6 +133,78 @@ def test_a_ticket_that_raises_is_data_until_the_third_time(
         assert len(dispatcher.play(groups_of(4), deadline_s=DEADLINE_S)) == 4
         assert processes.children(pool) == workers
     assert dispatcher.stats.failures == 3
+
+
+def test_a_ticket_that_keeps_failing_is_set_aside_and_the_others_are_played(
+    dispatcher: Dispatcher, node_address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tickets = groups_of(10)
+    tickets[3] = msgspec.structs.replace(tickets[3], game=GameSpec("2084"))
+    aside: dict[int, str] = {}
+    with (
+        caplog.at_level(logging.ERROR, "g1"),
+        dispatcher,
+        processes.node(node_address, "oracle"),
+        processes.pool(dispatcher.address, node_address, num_workers=1),
+    ):
+        groups = dispatcher.play(
+            tickets, deadline_s=DEADLINE_S, on_failed=lambda ticket, reason: aside.update({ticket.index: reason})
+        )
+    assert [group.index for group in groups] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert list(aside) == [3]
+    assert "Traceback" in aside[3]
+    assert "did you mean '2048'" in aside[3]
+    assert dispatcher.outstanding == []
+
+
+@pytest.mark.parametrize("codec", ["shared", "lz4", "pixels"])
+def test_frames_in_any_codec_give_the_same_groups(dispatcher: Dispatcher, node_address: str, codec: str) -> None:
+    tickets = groups_of(8)
+    with dispatcher, processes.node(node_address, "random"):
+        with processes.pool(dispatcher.address, node_address, 1):
+            expected = dispatcher.play(tickets, deadline_s=DEADLINE_S)
+        with processes.pool(dispatcher.address, node_address, 1, 4, "--codec", codec):
+            assert content(dispatcher.play(tickets, deadline_s=DEADLINE_S)) == content(expected)
+
+
+def test_what_a_worker_died_of_is_told_at_the_trainer(
+    dispatcher: Dispatcher, node_address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        caplog.at_level(logging.WARNING, "g1"),
+        dispatcher,
+        processes.pool(dispatcher.address, node_address, num_workers=1) as pool,
+    ):
+        processes.eventually(lambda: dispatcher.stats.workers == 1)
+        (worker,) = processes.children(pool)
+        os.kill(worker, signal.SIGSEGV)
+        name = f"{socket.gethostname()}-{pool.pid}/0"
+        processes.eventually(lambda: f"{name} reports: its process ended with status -11" in caplog.text)
+
+
+def test_a_node_answers_what_it_has_before_it_leaves(tmp_path: Path) -> None:
+    address = f"ipc://{tmp_path}/node"
+    ask = wire.Ask(0, [wire.Turn("")], 1, 1500, 1.0, 1)
+    for num_signals in (1, 2):
+        with processes.started("tests.digests", address) as node, NodeClient(address, timeout_s=DEADLINE_S) as client:
+            client.join()
+            with ThreadPoolExecutor() as threads, Monitor("ipc:///nowhere", address) as monitor:
+                answer = threads.submit(client.ask, ask, 5.0)
+                processes.eventually(lambda m=monitor: asks_in_flight(m) == 1)
+                for _ in range(num_signals):
+                    node.terminate()
+                    time.sleep(0.2)
+                if num_signals == 1:
+                    assert answer.result().samples[0].text == ""
+                else:
+                    with pytest.raises(ConnectError):
+                        answer.result()
+            assert node.wait(DEADLINE_S) == 0
+
+
+def asks_in_flight(monitor: Monitor) -> float:
+    report = monitor.look(0.5)["node"]
+    return 0 if report is None else report.gauges["asks_in_flight"]
 
 
 def test_interrupt_and_restart_of_the_trainer(tmp_path: Path, node_address: str) -> None:

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import msgpack
 import pytest
-import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +14,7 @@ from g1train.dispatch import Dispatcher
 from g1train.ledger import MAX_FAILURES, MAX_LOSSES, Ledger
 from g1train.rollout import OneGame, group_tickets
 from tests import processes
+from tests.foreign import JOIN, Foreign, connected
 
 GAME = OneGame(GameSpec("2048"))
 A, B = b"worker a", b"worker b"
@@ -27,7 +25,7 @@ def tickets(number: int, version: int = -1) -> list[Ticket]:
 
 
 def group(ticket: Ticket, version: int = 0) -> wire.Group:
-    one = wire.Round(0, 0, 1, "", wire.Frame("pixels", 1, 1, bytes(3)), [], [], [], version)
+    one = wire.Round(0, 0, 1, "", wire.Frame("pixels", 1, 1, bytes(3)), b"", [], [], version)
     return wire.Group(ticket.index, ticket_hash(ticket), "worker", 1, [one])
 
 
@@ -41,11 +39,17 @@ def ledger_of(number: int, version: int = -1) -> tuple[Ledger, list[Ticket]]:
     return ledger, given_out
 
 
+def taken(ledger: Ledger, holder: bytes) -> Ticket:
+    ticket, name = ledger.take(holder)
+    assert name == ticket_hash(ticket)
+    return ticket
+
+
 def test_lost_tickets_come_first_and_duplicates_are_dropped() -> None:
     ledger, (first, second, third) = ledger_of(3)
-    assert [ledger.take(A), ledger.take(A)] == [first, second]
+    assert [taken(ledger, A), taken(ledger, A)] == [first, second]
     assert ledger.lost(A) == 2
-    assert [ledger.take(B), ledger.take(B), ledger.take(B)] == [first, second, third]
+    assert [taken(ledger, B) for _ in range(3)] == [first, second, third]
     assert ledger.group(group(first))
     assert not ledger.group(group(first))
     assert ledger.open == [second, third]
@@ -58,7 +62,7 @@ def test_the_dead_may_be_late_but_not_wrong() -> None:
     ledger.lost(A)
     assert not ledger.group(group(first, version=3))
     assert ledger.group(group(first, version=4))
-    assert ledger.take(B) == second
+    assert taken(ledger, B) == second
     other = group_tickets(2, "other run", 0, 2, [GAME], num_samples=1)[1]
     assert not ledger.group(group(other, version=4))
     assert not ledger.failure(failure(second), A)
@@ -68,11 +72,11 @@ def test_the_dead_may_be_late_but_not_wrong() -> None:
 def test_a_ticket_that_fails_or_kills_too_often_is_given_up() -> None:
     ledger, (first, second) = ledger_of(2)
     for _ in range(MAX_FAILURES):
-        assert ledger.take(A) == first
+        assert taken(ledger, A) == first
         assert ledger.failure(failure(first), A)
     assert "ZeroDivisionError" in ledger.failed[first.index]
     for _ in range(MAX_LOSSES):
-        assert ledger.take(A) == second
+        assert taken(ledger, A) == second
         ledger.lost(A)
     assert "its worker was lost" in ledger.failed[second.index]
     assert ledger.open == []
@@ -96,7 +100,7 @@ def test_exactly_once_whatever_happens(events: list[tuple[str, bytes]]) -> None:
     counted: list[int] = []
     for event, worker in events:
         if event == "take" and ledger.num_pending:
-            held[worker].append(ledger.take(worker))
+            held[worker].append(taken(ledger, worker))
         elif event == "lost":
             ledger.lost(worker)  # what it held may still come, late
         elif event in ("group", "again") and held[worker]:
@@ -105,7 +109,7 @@ def test_exactly_once_whatever_happens(events: list[tuple[str, bytes]]) -> None:
     ledger.lost(A)
     ledger.lost(B)
     while ledger.num_pending:
-        ticket = ledger.take(A)
+        ticket = taken(ledger, A)
         counted += [ticket.index] if ledger.group(group(ticket)) else []
     assert sorted(counted + list(ledger.failed)) == [ticket.index for ticket in given_out]
     assert ledger.done.keys() == set(counted)
@@ -118,69 +122,52 @@ def dispatcher(tmp_path: Path) -> Iterator[Dispatcher]:
 
 
 @pytest.fixture
-def worker(dispatcher: Dispatcher) -> Iterator["zmq.Socket[bytes]"]:
-    """A foreign worker's socket."""
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        socket.linger = 0
-        socket.connect(dispatcher.address)
-        yield socket
+def worker(dispatcher: Dispatcher) -> Iterator[Foreign]:
+    with connected(dispatcher.address) as foreign:
+        yield foreign
 
 
-def say(socket: "zmq.Socket[bytes]", **message: Any) -> None:
-    socket.send(msgpack.packb(message))
-
-
-def hear(socket: "zmq.Socket[bytes]") -> dict[str, Any]:
-    while True:
-        assert socket.poll(30_000)
-        message: dict[str, Any] = msgpack.unpackb(socket.recv())
-        if message["type"] != "beat":
-            return message
-
-
-def test_a_foreign_worker_gets_no_more_than_its_credit(dispatcher: Dispatcher, worker: "zmq.Socket[bytes]") -> None:
+def test_a_foreign_worker_gets_no_more_than_its_credit(dispatcher: Dispatcher, worker: Foreign) -> None:
     given_out = tickets(3)
     dispatcher.submit(given_out)
-    say(worker, type="join", role="worker", name="foreign", pid=1)
-    assert hear(worker)["type"] == "welcome"
-    say(worker, type="pull", credit=2)
-    work = hear(worker)
+    worker.say(JOIN)
+    assert worker.hear()["type"] == "welcome"
+    worker.say({"type": "pull", "credit": 2})
+    work = worker.hear()
     assert [ticket["index"] for ticket in work["tickets"]] == [0, 1]
     worker.send(b"not a message")
-    assert hear(worker)["type"] == "fault"
-    say(worker, type="pull", credit=0)
-    assert "a credit of 0" in hear(worker)["reason"]
-    worker.send(wire.encode(group(given_out[1]))[0])
+    assert worker.hear()["type"] == "fault"
+    worker.say({"type": "pull", "credit": 0})
+    assert "a credit of 0" in worker.hear()["reason"]
+    worker.say({"type": "pull", "credit": wire.MAX_CREDIT + 1})
+    assert f"at most {wire.MAX_CREDIT} in all" in worker.hear()["reason"]
+    worker.send(wire.encode(group(given_out[1])))
     assert [one.index for one in dispatcher.gather(given_out[1:2], deadline_s=30.0)] == [1]
-    say(worker, type="leave")
+    worker.say({"type": "leave"})
     processes.eventually(lambda: dispatcher.stats.reissued == 1)
     stats = dispatcher.stats
-    assert (stats.workers, stats.groups, stats.faults) == (0, 1, 2)
+    assert (stats.workers, stats.groups, stats.faults) == (0, 1, 3)
     assert dispatcher.outstanding == [given_out[0], given_out[2]]
-    say(worker, type="pull", credit=1)
-    assert hear(worker)["rejoin"]
+    worker.say({"type": "pull", "credit": 1})
+    assert worker.hear()["rejoin"]
 
 
-def test_a_name_that_joins_again_replaces_itself(dispatcher: Dispatcher, worker: "zmq.Socket[bytes]") -> None:
+def test_a_name_that_joins_again_replaces_itself(dispatcher: Dispatcher, worker: Foreign) -> None:
     dispatcher.submit(tickets(1))
-    say(worker, type="join", role="worker", name="foreign", pid=1)
-    say(worker, type="pull", credit=1)
-    assert [hear(worker)["type"], hear(worker)["type"]] == ["welcome", "work"]
-    say(worker, type="join", role="worker", name="foreign", pid=2)
-    say(worker, type="pull", credit=1)
-    assert [hear(worker)["type"], hear(worker)["type"]] == ["welcome", "work"]
+    worker.say(JOIN)
+    worker.say({"type": "pull", "credit": 1})
+    assert [worker.hear()["type"], worker.hear()["type"]] == ["welcome", "work"]
+    worker.say({**JOIN, "pid": 2})
+    worker.say({"type": "pull", "credit": 1})
+    assert [worker.hear()["type"], worker.hear()["type"]] == ["welcome", "work"]
     assert dispatcher.stats.reissued == 1
 
 
 def test_silent_workers_are_given_up(tmp_path: Path) -> None:
-    with (
-        Dispatcher(f"ipc://{tmp_path}/impatient", timeout_s=0.1) as dispatcher,
-        zmq.Context() as context,
-        context.socket(zmq.DEALER) as worker,
-    ):
-        worker.connect(dispatcher.address)
-        say(worker, type="join", role="worker", name="foreign", pid=1)
-        assert hear(worker)["type"] == "welcome"
+    address = f"ipc://{tmp_path}/impatient"
+    with Dispatcher(address, timeout_s=0.1) as dispatcher, connected(address) as worker:
+        worker.say(JOIN)
+        assert worker.hear()["type"] == "welcome"
         processes.eventually(lambda: dispatcher.stats.workers == 0)
 
 

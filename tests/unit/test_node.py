@@ -8,22 +8,20 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-import zmq
 
 from engine import wire
 from engine.episode import frame_of, make_game
 from engine.errors import ConnectError, WeightsError
 from engine.game import start_states
-from engine.sockets import read_keys, write_keys
 from engine.ticket import GameSpec
 from g1train.inference.client import NodeClient
 from g1train.inference.gate import Gate, Refused
 from g1train.inference.node import serve
 from g1train.inference.scripted import PLAYERS, Scripted
 from tests import processes
+from tests.foreign import JOIN, connected
 
 GAME = GameSpec("2048", {"tile_px": 28, "strip": False})
-REPLY_MS = 30_000
 Exchange = Callable[..., dict[str, Any]]
 
 
@@ -55,22 +53,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def exchange(address: str) -> Iterator[Exchange]:
     """Send one message as a foreign program does, and get the next one that is no beat."""
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        socket.linger = 0
-        socket.connect(address)
-
-        def send(message: Any, *buffers: bytes) -> dict[str, Any]:
-            socket.send_multipart([message if isinstance(message, bytes) else msgpack.packb(message), *buffers])
-            while True:
-                assert socket.poll(REPLY_MS)
-                reply: dict[str, Any] = msgpack.unpackb(socket.recv_multipart()[0])
-                if reply["type"] != "beat":
-                    return reply
-
-        yield send
-
-
-JOIN = {"type": "join", "role": "worker", "name": "foreign", "pid": 1}
+    with connected(address) as foreign:
+        yield foreign.exchange
 
 
 def test_a_program_with_msgpack_alone_can_ask(exchange: Exchange) -> None:
@@ -89,10 +73,10 @@ def test_a_program_with_msgpack_alone_can_ask(exchange: Exchange) -> None:
     }
     answer = exchange(ask)
     assert (answer["type"], answer["id"], answer["version"]) == ("answer", 5, -1)
-    assert answer["prompt_token_ids"] == list(b"Play.")
+    assert answer["prompt"] == wire.pack_ids(list(b"Play."))
     assert len(answer["samples"]) == 2
     assert answer["samples"][0]["text"].startswith("<perception>")
-    assert bytes(answer["samples"][0]["token_ids"]).decode() == answer["samples"][0]["text"]
+    assert answer["samples"][0]["tokens"] == wire.pack_ids(list(answer["samples"][0]["text"].encode()))
     assert exchange(ask) == answer
 
 
@@ -115,7 +99,9 @@ def test_messages_that_do_not_belong_here(exchange: Exchange) -> None:
     exchange(JOIN)
     assert "cannot send Pull" in exchange({"type": "pull", "credit": 1})["reason"]
     assert "cannot send WeightCall" in exchange({"type": "weightcall", "id": 1, "phase": "start"})["reason"]
-    assert "one buffer" in exchange({"type": "atlas", "digest": b"x"})["reason"]
+    assert "did not decode" in exchange({"type": "atlas", "digest": b"x", "data": b"y"})["reason"]
+    exchange({**JOIN, "role": "monitor"})
+    assert "a monitor cannot send Ask" in exchange(msgpack.unpackb(wire.encode(an_ask()))[0])["reason"]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +120,7 @@ def test_messages_that_do_not_belong_here(exchange: Exchange) -> None:
 )
 def test_asks_that_can_never_be_answered(exchange: Exchange, change: dict[str, Any], reason: str) -> None:
     exchange(JOIN)
-    ask = {**msgpack.unpackb(wire.encode(an_ask())[0]), "turns": [{"text": "Play."}], **change}
+    ask = {**msgpack.unpackb(wire.encode(an_ask()))[0], "turns": [{"text": "Play."}], **change}
     refusal = exchange(ask)
     assert (refusal["type"], refusal["retry"]) == ("refusal", False)
     assert reason in refusal["reason"]
@@ -207,18 +193,6 @@ def test_calls_to_nobody_end_with_their_deadline(tmp_path: Path) -> None:
             client.ask(an_ask())
 
 
-def test_only_who_has_the_keys_gets_in(tmp_path: Path) -> None:
-    for name in ("ours", "theirs"):
-        write_keys(tmp_path / name)
-    address = f"ipc://{tmp_path}/node"
-    with processes.node(address, "oracle", "--keys", str(tmp_path / "ours")):
-        with NodeClient(address, keys=read_keys(tmp_path / "ours"), timeout_s=20.0) as friend:
-            assert friend.join().backend == "oracle"
-        for keys in (read_keys(tmp_path / "theirs"), None):
-            with NodeClient(address, keys=keys) as stranger, pytest.raises(ConnectError, match="no node answers"):
-                stranger.join(timeout_s=0.3)
-
-
 def test_no_ask_runs_while_weights_change() -> None:
     async def scenario() -> list[str]:
         gate, seen, release = Gate(version=1), list[str](), asyncio.Event()
@@ -253,7 +227,7 @@ def test_a_backend_that_breaks_ends_the_node(tmp_path: Path) -> None:
     class Broken(Scripted):
         stopped = False
 
-        async def generate(self, ask: wire.Ask, images: list[Any]) -> tuple[list[int], list[wire.Sample]]:
+        async def generate(self, ask: wire.Ask, images: list[Any]) -> tuple[bytes, list[wire.Sample]]:
             raise RuntimeError("out of memory")
 
         async def stop(self) -> None:
@@ -262,7 +236,8 @@ def test_a_backend_that_breaks_ends_the_node(tmp_path: Path) -> None:
     async def scenario(backend: Broken, address: str) -> None:
         async with asyncio.timeout(30.0):
             serving = asyncio.create_task(serve(backend, address, handle_signals=False))
-            with NodeClient(address, timeout_s=1.0) as client, pytest.raises(ConnectError):
+            reason = r"the node on .* process \d+ ends: RuntimeError\('out of memory'\)"
+            with NodeClient(address, timeout_s=1.0) as client, pytest.raises(ConnectError, match=reason):
                 await asyncio.to_thread(client.ask, an_ask(), 2.0, make_game(GAME).atlas)
             await serving
 

@@ -7,14 +7,23 @@ import pytest
 
 from engine import wire
 from engine.ticket import GameSpec
-from g1train.rollout import OneGame, choose, episode_scores, episode_tickets, group_tickets, metrics, metrics_by_game
+from g1train.rollout import (
+    OneGame,
+    choose,
+    episode_scores,
+    episode_tickets,
+    group_tickets,
+    metrics,
+    metrics_by_game,
+    tickets_of,
+)
 
 GAME = OneGame(GameSpec("2048"), num_moves=100)
 FRAME = wire.Frame("pixels", 1, 1, bytes(3))
 
 
 def sample(length: int = 2, finish: str = "stop") -> wire.Sample:
-    return wire.Sample("", [0] * length, [0.0] * length, "length" if finish == "length" else "stop")
+    return wire.Sample.of("", [0] * length, [0.0] * length, "length" if finish == "length" else "stop")
 
 
 def score(action: int, game: float, form: float = 1.0, perception: float = 1.0, points: int = 0) -> wire.Score:
@@ -22,7 +31,7 @@ def score(action: int, game: float, form: float = 1.0, perception: float = 1.0, 
 
 
 def a_group(index: int, *scores: wire.Score) -> wire.Group:
-    one = wire.Round(0, 0, 1, "", FRAME, [], [sample() for _ in scores], list(scores), 0)
+    one = wire.Round(0, 0, 1, "", FRAME, b"", [sample() for _ in scores], list(scores), 0)
     return wire.Group(index, "name", "worker", 1, [one])
 
 
@@ -86,9 +95,14 @@ def test_metrics_by_game() -> None:
     assert not any(math.isnan(one.legal) for one in found.values())
 
 
+def test_tickets_that_were_set_aside_are_left_out() -> None:
+    tickets = group_tickets(1, "t", 0, 3, [GAME], 1)
+    assert tickets_of([a_group(2, score(1, 1.0)), a_group(0, score(1, 1.0))], tickets) == [tickets[0], tickets[2]]
+
+
 def test_episode_scores_add_up_by_sibling() -> None:
     rounds = [
-        wire.Round(sibling, turn, 1, "", FRAME, [], [sample()], [score(0, 1.0, points=points)], 0)
+        wire.Round(sibling, turn, 1, "", FRAME, b"", [sample()], [score(0, 1.0, points=points)], 0)
         for sibling, turn, points in [(0, 0, 4), (0, 1, 8), (1, 0, 16)]
     ]
     assert episode_scores([wire.Group(0, "name", "worker", 1, rounds)]) == [12, 16]

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from engine import wire
-from engine.episode import Play, make_game, open_play, restore
-from engine.errors import ConnectError, WireError, WorkerError
+from engine.asker import AtlasLedger
+from engine.episode import Play, frames_of, look, make_game, open_play, open_plays, restore, settle
+from engine.errors import WireError, WorkerError
 from engine.game import start_states, state_hash
 from engine.pool import HEALTHY_S, UNREADY_DEATHS, Child
-from engine.sockets import read_keys, write_keys
-from engine.ticket import GameSpec, Start, Ticket, derive_seed
-from engine.worker import AtlasLedger
+from engine.ticket import GameSpec, Start, Ticket, derive_seed, ticket_hash
 from g1train.inference.frames import AtlasStore
 from g1train.inference.scripted import Scripted
 
@@ -27,27 +26,34 @@ def ticket(num_samples: int = 1, num_turns: int = 1, start: Start = START) -> Ti
 
 
 def answered(ask: wire.Ask, player: str = "random") -> wire.Answer:
-    prompt_token_ids, samples = asyncio.run(Scripted(player).generate(ask, []))
-    return wire.Answer(ask.id, prompt_token_ids, samples, 0)
+    prompt, samples = asyncio.run(Scripted(player).generate(ask, []))
+    return wire.Answer(ask.id, prompt, samples, 0)
+
+
+def play_out(plays: list[Play], player: str = "random") -> list[wire.Group]:
+    open_chains = [chain for play in plays for chain in play.chains]
+    while open_chains:
+        settle(open_chains, [answered(ask, player) for ask in look(open_chains)])
+        open_chains = [chain for chain in open_chains if not chain.ended]
+    groups = [play.group("me") for play in plays]
+    return [group for group in groups if group is not None]
 
 
 def played(one: Play, player: str = "random") -> wire.Group:
-    for sibling in range(len(one.chains)):
-        ask = one.advance(sibling, None)
-        while ask is not None:
-            ask = one.advance(sibling, answered(ask, player))
-    group = one.group("me")
-    assert group is not None
+    (group,) = play_out([one], player)
     return group
+
+
+def first_ask(play: Play) -> wire.Ask:
+    return look(play.chains)[0]
 
 
 def test_a_group_is_one_ask_for_all_siblings() -> None:
     play = open_play(ticket(num_samples=4))
-    ask = play.advance(0, None)
-    assert ask is not None
+    (ask,) = look(play.chains)
     assert (ask.num_samples, ask.seed, len(play.chains)) == (4, derive_seed(11, 0, 0), 1)
     assert play.group("me") is None
-    assert play.advance(0, answered(ask)) is None
+    settle(play.chains, [answered(ask)])
     group = play.group("me")
     assert group is not None
     (one,) = group.rounds
@@ -56,17 +62,42 @@ def test_a_group_is_one_ask_for_all_siblings() -> None:
     assert all(score.perception_reward == score.format_reward == 1.0 for score in one.scores)
 
 
+def test_company_makes_no_difference() -> None:
+    small = GameSpec("2048", {**GAME.settings, "rows": 3, "cols": 3})
+    wanted = [
+        ticket(num_samples=4),
+        ticket(num_turns=6, start=Start(seed=8)),
+        msgspec.structs.replace(ticket(num_samples=2, num_turns=3), game=small, start=Start(seed=1)),
+        ticket(num_samples=4, start=Start(seed=9, num_moves=20, split="eval")),
+        ticket(num_samples=3, start=Start(record=start_states(make_game(GAME), [3], 30).tobytes())),
+    ]
+    assert play_out(open_plays(wanted, [ticket_hash(one) for one in wanted])) == [
+        played(open_play(one)) for one in wanted
+    ]
+
+
 def test_a_frame_is_small_and_draws_the_same_pixels() -> None:
-    play = open_play(ticket())
-    ask = play.advance(0, None)
-    assert ask is not None
+    ask = first_ask(open_play(ticket()))
     frame = ask.turns[0].frame
     assert frame is not None
-    assert len(frame.data) < 1000
+    assert len(wire.encode(wire.Answer(0, b"", [], 0))) + len(frame.data) < 1000
     game = make_game(GAME)
     store = AtlasStore()
-    store.add(wire.Atlas(game.atlas.digest), [game.atlas.to_bytes()])
+    store.add(wire.Atlas(game.atlas.digest, game.atlas.to_bytes()))
     assert np.array_equal(store.pixels(frame), game.render(restore(game, ask.state))[0])
+
+
+def test_a_game_without_sprites_is_shown_as_packed_pixels() -> None:
+    class Bare:
+        """Nothing but pictures."""
+
+        def render(self, records: np.ndarray) -> np.ndarray:
+            return np.full((len(records), 28, 56, 3), 7, np.uint8)
+
+    frames = frames_of(Bare(), np.zeros(2))  # type: ignore[arg-type]
+    assert [frame.codec for frame in frames] == ["lz4", "lz4"]
+    assert len(frames[0].data) < 100
+    assert (AtlasStore().pixels(frames[1]) == 7).all()
 
 
 def test_episodes_branch_and_play_the_same_again() -> None:
@@ -103,9 +134,10 @@ def test_what_cannot_be_played() -> None:
     with pytest.raises(ValueError, match="another board size"):
         open_play(ticket(start=Start(record=other.tobytes())))
     play = open_play(ticket(num_samples=3))
-    assert play.advance(0, None) is not None
+    look(play.chains)
     with pytest.raises(WireError, match="0 answers where 3"):
-        play.advance(0, wire.Answer(0, [], [], 0))
+        settle(play.chains, [wire.Answer(0, b"", [], 0)])
+    assert play.chains[0].turn == 0
 
 
 def test_worker_and_node_forget_the_same_atlas() -> None:
@@ -124,12 +156,10 @@ def test_store_refuses_what_it_cannot_draw() -> None:
     with pytest.raises(ValueError, match="is not here: send it"):
         store.pixels(frame)
     with pytest.raises(WireError, match="but is"):
-        store.add(wire.Atlas(b"another"), [atlas.to_bytes()])
+        store.add(wire.Atlas(b"another", atlas.to_bytes()))
     with pytest.raises(WireError, match="did not decode"):
-        store.add(wire.Atlas(b"damaged"), [b"atlas"])
-    with pytest.raises(WireError, match="one buffer"):
-        store.add(wire.Atlas(atlas.digest), [])
-    store.add(wire.Atlas(atlas.digest), [atlas.to_bytes()])
+        store.add(wire.Atlas(b"damaged", b"atlas"))
+    store.add(wire.Atlas(atlas.digest, atlas.to_bytes()))
     assert store.pixels(frame).shape == (atlas.height, atlas.width, 3)
     with pytest.raises(ValueError, match="does not fit its atlas"):
         store.pixels(msgspec.structs.replace(frame, data=b"short"))
@@ -157,15 +187,3 @@ def test_a_worker_that_is_never_ready_ends_the_pool() -> None:
         child.died(1)
     with pytest.raises(WorkerError, match=r"(?s)before it was ready.*No module named engine"):
         child.died(1)
-
-
-def test_key_files(tmp_path_factory: pytest.TempPathFactory) -> None:
-    path = tmp_path_factory.mktemp("keys") / "run.keys"
-    with pytest.raises(ConnectError, match="make a key file"):
-        read_keys(path)
-    write_keys(path)
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert len(read_keys(path).public) == 40
-    path.write_text("no keys")
-    with pytest.raises(ConnectError, match="no key file"):
-        read_keys(path)

@@ -1,0 +1,136 @@
+"""CURVE keys: each process has a pair of its own, and a server lets in only those whose public key it has been given.
+
+    g1 keys run-keys trainer node pool-1 pool-2     ─▶ run-keys/<name>.secret (mode 600) and run-keys/<name>.public
+
+A process is given its own secret file; beside it lie the public keys of all others, which may be copied anywhere. The
+trainer's are named `trainer`, the node's `node`: by these a client knows that it talks to the right server. Deleting a
+public key shuts its owner out at the next connection, and adding one lets a new host in; nothing is restarted.
+
+    client ─handshake─▶ libzmq ─its public key─▶ Doorman (ZAP, RFC 27) ─▶ welcome, or "400" and a count
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import zmq
+from zmq.utils import z85
+
+from engine.errors import ConnectError
+
+log = logging.getLogger("g1")
+NAMES = ("trainer", "node", "pool", "monitor")
+SECRET, PUBLIC = ".secret", ".public"
+KEY_HELP = "make keys with: g1 keys FOLDER"
+ZAP_ADDRESS = "inproc://zeromq.zap.01"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """A process's own pair, and the folder with everybody's public keys."""
+
+    name: str
+    public: bytes
+    secret: bytes
+    folder: Path
+
+    def of_server(self, name: str) -> bytes:
+        """The public key of `trainer` or `node`. Raises `ConnectError` if it is not in the folder."""
+        return _read(self.folder / f"{name}{PUBLIC}", 1)[0]
+
+    def owner(self, public: bytes) -> str | None:
+        """Whose public key that is, as the folder stands now; None for a stranger's."""
+        for path in sorted(self.folder.glob(f"*{PUBLIC}")):
+            if path.read_bytes().strip() == public:
+                return path.stem
+        return None
+
+
+def write_keys(folder: Path, names: Sequence[str] = NAMES) -> list[Path]:
+    """Make a pair for each name; returns the secret files. Raises `ConnectError` rather than replace one."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = []
+    for name in names:
+        if not name or "/" in name or name.startswith("."):
+            raise ConnectError(f"{name!r} cannot name a key file; use letters, digits and dashes")
+        public, secret = zmq.curve_keypair()
+        path = folder / f"{name}{SECRET}"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            raise ConnectError(f"cannot make {path}: {error.strerror}; remove it first, or choose another") from error
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(public + b"\n" + secret + b"\n")
+        path.with_suffix(PUBLIC).write_bytes(public + b"\n")
+        made.append(path)
+    return made
+
+
+def read_keys(path: Path) -> Keys:
+    """The pair of one process. Raises `ConnectError` for a file that is missing, open to others, or holds no keys."""
+    public, secret = _read(path, 2)
+    if path.stat().st_mode & 0o077:
+        raise ConnectError(f"{path} can be read by others; make it private with: chmod 600 {path}")
+    return Keys(path.stem, public, secret, path.parent)
+
+
+def _read(path: Path, num_keys: int) -> list[bytes]:
+    try:
+        lines = path.read_bytes().split()
+    except OSError as error:
+        raise ConnectError(f"cannot read {path}: {error.strerror}; {KEY_HELP}") from error
+    if [len(line) for line in lines] != [40] * num_keys:
+        raise ConnectError(f"{path} is no key file; {KEY_HELP}")
+    return lines
+
+
+class Doorman:
+    """The thread that answers libzmq's question who may come in; one a context, for all its servers."""
+
+    def __init__(self, context: "zmq.Context[Any]") -> None:
+        self._servers: dict[bytes, tuple[Keys, Callable[[str], None]]] = {}
+        self._context: zmq.Context[Any] = zmq.Context.shadow(context.underlying)
+        self._socket: zmq.Socket[Any] = self._context.socket(zmq.REP)
+        self._socket.linger = 0
+        self._socket.bind(ZAP_ADDRESS)
+        threading.Thread(target=self._serve, name="g1-doorman", daemon=True).start()
+
+    def guard(self, socket: "zmq.Socket[Any]", keys: Keys, on_refused: Callable[[str], None]) -> None:
+        """Let `socket`, which is about to listen, admit only the owners of keys in `keys.folder`."""
+        domain = f"g1-{id(socket)}-{keys.name}".encode()
+        self._servers[domain] = (keys, on_refused)
+        socket.set(zmq.CURVE_SERVER, 1)
+        socket.set(zmq.ZAP_DOMAIN, domain)
+
+    def _serve(self) -> None:
+        try:
+            while True:
+                self._socket.send_multipart(self._answer(self._socket.recv_multipart()))
+        except zmq.ZMQError:  # the context ends, and with it the servers
+            self._socket.close()
+
+    def _answer(self, request: list[bytes]) -> list[bytes]:
+        version, number, domain, address, _, mechanism, *credentials = request
+        keys, on_refused = self._servers.get(domain, (None, print))
+        owner = None
+        if keys is not None and mechanism == b"CURVE" and len(credentials) == 1:
+            owner = keys.owner(z85.encode(credentials[0]))
+        if owner is None:
+            on_refused(address.decode("ascii", "replace"))
+            return [version, number, b"400", b"unknown key", b"", b""]
+        return [version, number, b"200", b"OK", owner.encode(), b""]
+
+
+_doormen: "WeakKeyDictionary[zmq.Context[Any], Doorman]" = WeakKeyDictionary()
+
+
+def doorman(context: "zmq.Context[Any]") -> Doorman:
+    """The one of this context."""
+    if context not in _doormen:
+        _doormen[context] = Doorman(context)
+    return _doormen[context]

@@ -1,0 +1,101 @@
+"""Who has no key is kept out, counted and told; keys are files that only their owner can read."""
+
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ConnectError
+from engine.keys import read_keys, write_keys
+from engine.ticket import GameSpec
+from g1train.dispatch import Dispatcher
+from g1train.inference.client import NodeClient
+from g1train.rollout import OneGame, group_tickets
+from tests import processes
+
+DEADLINE_S = 60.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_keys(tmp_path / "keys", ["trainer", "node", "pool"])
+    return tmp_path / "keys"
+
+
+def test_key_files(folder: Path) -> None:
+    assert [path.stat().st_mode & 0o777 for path in sorted(folder.glob("*.secret"))] == [0o600] * 3
+    keys = read_keys(folder / "pool.secret")
+    assert (keys.name, len(keys.public), keys.owner(keys.public)) == ("pool", 40, "pool")
+    assert keys.of_server("node") == read_keys(folder / "node.secret").public
+    assert keys.owner(b"x" * 40) is None
+    with pytest.raises(ConnectError, match="make keys with: g1 keys FOLDER"):
+        keys.of_server("king")
+    with pytest.raises(ConnectError, match="remove it first"):
+        write_keys(folder, ["pool"])
+    with pytest.raises(ConnectError, match="cannot name a key file"):
+        write_keys(folder, ["../pool"])
+
+
+def test_bad_key_files(folder: Path) -> None:
+    path = folder / "pool.secret"
+    with pytest.raises(ConnectError, match="make keys with"):
+        read_keys(folder / "nobody.secret")
+    path.chmod(0o644)
+    with pytest.raises(ConnectError, match="can be read by others; make it private with: chmod 600"):
+        read_keys(path)
+    path.chmod(0o600)
+    path.write_text("no keys")
+    with pytest.raises(ConnectError, match="no key file"):
+        read_keys(path)
+
+
+def test_a_pool_with_keys_on_a_public_address(folder: Path) -> None:
+    tickets = group_tickets(1, "keys", 0, 5, [OneGame(GameSpec("2048"))], 2)
+    with (
+        Dispatcher("tcp://0.0.0.0:0", keys=read_keys(folder / "trainer.secret")) as dispatcher,
+        processes.node("tcp://0.0.0.0:0", "oracle", "--keys", str(folder / "node.secret")) as node,
+        processes.pool(
+            processes.dialled(dispatcher.address),
+            processes.address_of(node),
+            1,
+            4,
+            "--keys",
+            str(folder / "pool.secret"),
+        ),
+    ):
+        assert len(dispatcher.play(tickets, deadline_s=DEADLINE_S)) == 5
+
+
+def test_strangers_are_refused_counted_and_told(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_keys(tmp_path / "theirs", ["pool"])
+    for name in ("trainer.public", "node.public"):
+        (tmp_path / "theirs" / name).write_bytes((folder / name).read_bytes())
+    keys = read_keys(folder / "trainer.secret")
+    address = f"ipc://{tmp_path}/trainer"
+    stranger = (address, "ipc:///nowhere", 1, 1, "--keys", str(tmp_path / "theirs" / "pool.secret"))
+    with (
+        caplog.at_level(logging.CRITICAL, "g1"),
+        Dispatcher(address, keys=keys) as dispatcher,
+        processes.pool(*stranger),
+    ):
+        processes.eventually(lambda: dispatcher.report().counts.get("refused_keys", 0) > 0)
+        assert dispatcher.stats.workers == 0
+        (folder / "late.public").write_bytes((tmp_path / "theirs" / "pool.public").read_bytes())
+        processes.eventually(lambda: dispatcher.stats.workers == 1)
+
+
+def test_a_client_says_why_it_is_not_let_in(folder: Path, tmp_path: Path) -> None:
+    write_keys(tmp_path / "theirs", ["trainer"])
+    (tmp_path / "theirs" / "node.public").write_bytes((folder / "node.public").read_bytes())
+    address = f"ipc://{tmp_path}/node"
+    with processes.node(address, "oracle", "--keys", str(folder / "node.secret")):
+        with NodeClient(address, keys=read_keys(folder / "trainer.secret"), timeout_s=20.0) as friend:
+            assert friend.join().backend == "oracle"
+        theirs = read_keys(tmp_path / "theirs" / "trainer.secret")
+        reason = r"it refuses the key 'trainer': give it trainer\.public"
+        with NodeClient(address, keys=theirs) as stranger, pytest.raises(ConnectError, match=reason):
+            stranger.join(timeout_s=2.0)
+        with NodeClient(address) as nobody, pytest.raises(ConnectError, match="no node answers"):
+            nobody.join(timeout_s=0.3)
+    assert not [thread for thread in threading.enumerate() if thread.name == "g1-doorman" and not thread.daemon]

@@ -151,7 +151,7 @@ class TrainerConfig(Section, frozen=True):
     """The DeepSpeed learner."""
 
     address: str = "tcp://127.0.0.1:5755"
-    zero_stage: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0
+    zero_stage: Annotated[int, msgspec.Meta(ge=0, le=1)] = 0  # 1 shards the optimiser; more needs more ranks than one
     rows_per_micro_batch: Positive = 8  # prompts (each with all its answers) a forward pass
     logit_chunk: Positive = 4096  # answer tokens whose logits over the vocabulary are held at once
     freeze_vision: bool = False
@@ -218,11 +218,8 @@ def _apply(data: dict[str, Any], override: str) -> None:
     section: Any = data
     for part in path:
         section = _child(section, part, override)
-    if isinstance(section, list):
-        _child(section, last, override)
-        section[int(last)] = value
-    else:
-        section[last] = value
+    _child(section, last, override)
+    section[int(last) if isinstance(section, list) else last] = value
 
 
 def _child(section: Any, part: str, override: str) -> Any:

@@ -167,11 +167,11 @@ def _source_model(config: Config, opened: run.Run) -> Path:
     if config.model.path:
         return Path(config.model.path)
     if not opened.model.exists():
-        nano.build(opened.model, texts=_vocabulary(config), seed=config.seed, size=config.model.nano)
+        nano.build(opened.model, texts=vocabulary(config), seed=config.seed, size=config.model.nano)
     return opened.model
 
 
-def _vocabulary(config: Config) -> list[str]:
+def vocabulary(config: Config) -> list[str]:
     """What will be said: prompts, and answers to states of every depth."""
     texts = [make_game(game.spec).prompt for game in config.games]
     teacher = TeacherConfig(error_rate=0.5)

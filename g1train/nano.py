@@ -209,10 +209,11 @@ def build_model(config: Qwen2_5_VLConfig, seed: int) -> Qwen2_5_VLForConditional
 
 @torch.no_grad()
 def init_weights(model: torch.nn.Module, seed: int) -> None:
-    """Draw every matrix from N(0, 1/fan_in), halved where it writes to the residual stream, embeddings from N(0, 1/H).
+    """Draw every matrix from N(0, 1/fan_in), halved where it writes to the residual stream, embeddings from N(0, 4/H).
 
     The library's flat 0.02 leaves a narrow network nearly silent: its first layers pass on a tenth of the signal, and
-    the frame does not reach the answer within the steps that we can afford.
+    the frame does not reach the answer within the steps that we can afford. Twice the width of 1/fan_in lets a word
+    weigh about as much as an image token in the residual stream; once or four times made reading take 1.5 x the steps.
     """
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
@@ -220,8 +221,13 @@ def init_weights(model: torch.nn.Module, seed: int) -> None:
             parameter.fill_(0.0 if name.endswith("bias") else 1.0)
             continue
         fan_in = parameter.numel() // parameter.shape[0]
-        writes_residual = name.endswith(("o_proj.weight", "down_proj.weight", "attn.proj.weight"))
-        parameter.normal_(0.0, (0.5 if writes_residual else 1.0) * fan_in**-0.5, generator=generator)
+        parameter.normal_(0.0, _gain(name) * fan_in**-0.5, generator=generator)
+
+
+def _gain(name: str) -> float:
+    if name.endswith("embed_tokens.weight"):
+        return 2.0
+    return 0.5 if name.endswith(("o_proj.weight", "down_proj.weight", "attn.proj.weight")) else 1.0
 
 
 def processor_files() -> dict[str, dict[str, Any]]:

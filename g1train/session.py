@@ -62,16 +62,11 @@ class Session:
 
     def wait_for_node(self) -> wire.Welcome:
         """Until the node answers. Raises `ConnectError` in the end, `WorkerError` if it is ours and died."""
-        deadline = time.monotonic() + NODE_START_S
-        self.display.say(f"waiting for the inference node at {self.node_address}")
-        while True:
-            if self.services is not None:
-                self.services.check()
-            try:
-                return self.client.join(timeout_s=LOOK_EVERY_S)
-            except ConnectError:
-                if time.monotonic() > deadline:
-                    raise
+        if self.services is not None:
+            self._wait_until_ready(self.services)
+        else:
+            self.display.say(f"waiting for the inference node at {self.node_address}")
+        return self.client.join(timeout_s=NODE_START_S)
 
     def push(self) -> None:
         """Make the node serve the learner's policy under the next version number, and prove it."""
@@ -109,6 +104,13 @@ class Session:
         if self.services is not None:
             self.services.stop()
 
+    def _wait_until_ready(self, services: Services) -> None:
+        if not services.node_ready:
+            self.display.say("waiting for the inference node to load the model")
+        while not services.node_ready:
+            services.check()
+            time.sleep(0.1)
+
     def _send(self) -> None:
         send_weights(self.learner, self.client, self.version)
         turn, image, atlas = self._probe
@@ -121,6 +123,7 @@ class Session:
             return
         if self.services is not None:
             self.services.check()
+            self._wait_until_ready(self.services)
         try:
             welcome = self.client.join(timeout_s=LOOK_EVERY_S)
         except ConnectError:

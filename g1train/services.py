@@ -113,18 +113,19 @@ class Services:
         command += ["--workers", str(self._num_workers), "--capacity", str(self._capacity)]
         self._pool = Child("g1 pool", _g1(*command), self._folder / "pool.log", self._show)
 
-    def check(self) -> None:
-        """Start a node again that died. Raises `WorkerError` if the pool died or the node keeps dying."""
+    def check(self) -> bool:
+        """Start a node again that died, and say so. Raises `WorkerError` if the pool died or the node keeps dying."""
         if self._pool is not None and not self._pool.alive:
             raise WorkerError(self._pool.epitaph())
         if self._node is None or self._node.alive or self._node_model is None:
-            return
+            return False
         epitaph = self._node.epitaph()
         self._node_restarts += 1
         if self._node_restarts > self.MAX_NODE_RESTARTS or not self._node.ready:
             raise WorkerError(epitaph)  # one that never got as far as serving would not the next time either
         self._show(f"{epitaph}\nstarting it again")
         self.start_node(self._node_model)
+        return True
 
     @property
     def node_ready(self) -> bool:

@@ -31,6 +31,7 @@ from g1train.services import Services
 from g1train.weights import probe, send_weights
 
 LOOK_EVERY_S = 2.0
+ANSWER_WITHIN_S = 10.0
 NODE_START_S = 600.0
 
 
@@ -97,8 +98,7 @@ class Session:
         return taken
 
     def close(self) -> None:
-        """End what is ours."""
-        self.dispatcher.drain_workers()
+        """End what is ours; the pool and node of others wait for the next trainer."""
         self.dispatcher.close()
         self.client.close()
         if self.services is not None:
@@ -121,18 +121,22 @@ class Session:
         """While tickets are out: a node that died is started again, one that was restarted gets its weights."""
         if time.monotonic() - self._looked < LOOK_EVERY_S:
             return
-        if self.services is not None:
-            self.services.check()
+        if self.services is None:
+            self._look_at_node()
+        elif self.services.check():
             self._wait_until_ready(self.services)
+            self._send()
+        self._looked = time.monotonic()
+
+    def _look_at_node(self) -> None:
         try:
-            welcome = self.client.join(timeout_s=LOOK_EVERY_S)
+            welcome = self.client.join(timeout_s=ANSWER_WITHIN_S)
         except ConnectError:
             self.display.say(f"the inference node at {self.node_address} does not answer; waiting for it")
-        else:
-            if welcome.version != self.version and not welcome.needs_state:
-                self.display.say(f"the node serves version {welcome.version}; sending it version {self.version} again")
-                self._send()
-        self._looked = time.monotonic()
+            return
+        if welcome.version != self.version:
+            self.display.say(f"the node serves version {welcome.version}; sending it version {self.version} again")
+            self._send()
 
 
 def _probe_prompt(config: Config) -> tuple[wire.Turn, Any, Any]:

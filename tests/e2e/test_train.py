@@ -73,13 +73,19 @@ def starts(run: Path) -> list[tuple[int, int, str]]:
     return [(one.ticket.index, one.group.start_hash, one.group.rounds[0].truth) for one in played]
 
 
+def child(trainer: subprocess.Popen[str], subcommand: bytes) -> int:
+    """Process id of the trainer's node (`serve`) or pool."""
+    return next(
+        pid
+        for pid in processes.children(trainer)
+        if subcommand in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    )
+
+
 def workers(trainer: subprocess.Popen[str]) -> list[int]:
     """Process ids of the workers: grandchildren, by way of the pool."""
-    found = []
-    for child in processes.children(trainer):
-        if b"pool" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
-            found += [int(pid) for pid in Path(f"/proc/{child}/task/{child}/children").read_text().split()]
-    return found
+    pool = child(trainer, b"pool")
+    return [int(pid) for pid in Path(f"/proc/{pool}/task/{pool}/children").read_text().split()]
 
 
 def test_a_whole_run_with_vllm_loses_nothing_when_a_worker_is_killed(tmp_path: Path) -> None:
@@ -126,6 +132,44 @@ def test_more_workers_and_an_interruption_change_nothing(tmp_path: Path) -> None
     assert starts(run) == starts(straight / "nano-2048")
     assert {**first, "run": ""} == {**second, "run": ""}
     assert final_weights(run) == final_weights(straight / "nano-2048")
+
+
+def test_a_node_that_dies_is_started_again_with_the_weights_of_now(tmp_path: Path) -> None:
+    run = tmp_path / "nano-2048"
+    with training(command(tmp_path, node__backend="'transformers'")) as process:
+        processes.eventually(lambda: process.poll() is not None or rl_steps(run) >= 1, patience_s=240)
+        processes.kill(child(process, b"serve"))
+        out, err = finished(process)
+    assert "g1 serve ended with status -9" in err
+    assert json.loads(out.splitlines()[-1])["rl"]["game_reward"] is not None
+    assert [index for index, *_ in starts(run)] == list(range(36))
+
+
+def test_node_pool_and_trainer_apart(tmp_path: Path, tiny_model: Path) -> None:
+    addresses = {"trainer": f"ipc://{tmp_path}/trainer", "node": f"ipc://{tmp_path}/node"}
+    sets = ["--set", "node.backend='transformers'", "--set", "node.num_threads=1", "--bind", addresses["node"]]
+    pool = ["pool", "--trainer", addresses["trainer"], "--node", addresses["node"], "--workers", "1"]
+    own = ["--parent", str(os.getpid())]
+    arguments = command(
+        tmp_path / "runs",
+        trainer__address=repr(addresses["trainer"]),
+        node__address=repr(addresses["node"]),
+        model__path=repr(str(tiny_model)),
+        model__nano="''",
+        base__steps=0,
+    )
+    with (
+        processes.started("g1train.cli", *pool, *own) as workers,
+        training([*arguments, "--external"]) as process,
+        processes.started("g1train.cli", "serve", "configs/nano/2048.toml", "--model", str(tiny_model), *sets, *own) as node,
+    ):
+        out, _ = finished(process)
+        for one in (workers, node):
+            assert one.poll() is None  # it waits for the next trainer
+            one.terminate()
+            assert one.wait(60) == 0
+    results = json.loads(out.splitlines()[-1])
+    assert set(results) == {"random", "coldstart", "rl", "run"}
 
 
 def final_weights(run: Path) -> bytes:

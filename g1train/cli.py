@@ -1,9 +1,9 @@
 """The command `g1`: one program, one subcommand a process. Light: torch is imported when a command needs it.
 
-    g1 train CONFIG             everything on this machine: node, pool and trainer
-    g1 serve CONFIG             the inference node alone      ┐
-    g1 pool                     workers alone, on any host    ├ the three apart; any order
-    g1 train CONFIG --external  the trainer alone             ┘
+g1 train CONFIG             everything on this machine: node, pool and trainer
+g1 serve CONFIG             the inference node alone      ┐
+g1 pool                     workers alone, on any host    ├ the three apart; any order
+g1 train CONFIG --external  the trainer alone             ┘
 """
 
 import asyncio
@@ -41,7 +41,9 @@ def train(
     overrides: Overrides = [],  # noqa: B006 - typer reads the default, nobody changes it
     runs: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("runs"),
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
-    external: Annotated[bool, typer.Option(help="Use the node and pool of others, at the configured addresses.")] = False,
+    external: Annotated[
+        bool, typer.Option(help="Use the node and pool of others, at the configured addresses.")
+    ] = False,
 ) -> None:
     """Train: base, cold start, RL and evaluation, as the configuration says.
 

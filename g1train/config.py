@@ -255,7 +255,7 @@ def _named(message: str) -> str:
 
 def _check_meaning(config: Config, source: str) -> None:
     if not config.games:
-        raise ConfigError(f"{source}: games is empty; name at least one, such as [[games]] name = \"2048\"")
+        raise ConfigError(f'{source}: games is empty; name at least one, such as [[games]] name = "2048"')
     for number, game in enumerate(config.games):
         try:
             make_game(game.spec)

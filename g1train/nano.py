@@ -6,8 +6,8 @@ It is the real architecture, processor and chat format at a size that learns to 
 so every path of the system runs with it as with the 7B. Run: `build("runs/nano/start", texts=texts, seed=0)`.
 
 Two choices make pixels learnable at this size (either alone reads half the cells, see `SIZES` and `init_weights`):
-weights scaled by fan-in instead of a flat 0.02, and a small `rope_theta`. With heads of 32 and the usual theta the width
-part of the rotary embedding moves 0.003 rad a column, so that neighbouring columns look alike.
+weights scaled by fan-in instead of a flat 0.02, and a small `rope_theta`. With heads of 32 and the usual theta the
+width part of the rotary embedding moves 0.003 rad a column, so that neighbouring columns look alike.
 """
 
 import json
@@ -64,7 +64,8 @@ CHAT_TEMPLATE = """\
 
 
 class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The numbers that make a size. Heads must be of a width that vLLM's CPU attention knows (32, 64, 80, 96, 128...)."""
+    """The numbers that make a size. Heads must be of a width that vLLM's CPU attention knows (32, 64, 80, 96,
+    128...)."""
 
     hidden: int = 128
     layers: int = 3

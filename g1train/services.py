@@ -140,7 +140,6 @@ class Services:
         shutil.rmtree(self._sockets, ignore_errors=True)
 
 
-
 def quiet_threads() -> dict[str, str]:
     """This environment, with OpenMP threads that sleep when they have nothing to do.
 

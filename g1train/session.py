@@ -74,9 +74,7 @@ class Session:
         self.version += 1
         self._send()
 
-    def play(
-        self, tickets: Sequence[Ticket], on_group: Callable[[wire.Group], None] | None = None
-    ) -> list[wire.Group]:
+    def play(self, tickets: Sequence[Ticket], on_group: Callable[[wire.Group], None] | None = None) -> list[wire.Group]:
         """Have tickets played under the current version; groups in the order of the tickets."""
         versioned = [msgspec.structs.replace(ticket, version=self.version) for ticket in tickets]
         return self.dispatcher.play(versioned, on_group, while_waiting=self._tend)

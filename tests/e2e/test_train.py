@@ -1,4 +1,5 @@
-"""Whole runs of `g1 train` in real processes: a worker killed on the way, a run interrupted and resumed, mistakes named."""
+"""Whole runs of `g1 train` in real processes: a worker killed on the way, a run interrupted and resumed, mistakes
+named."""
 
 import json
 import os
@@ -161,7 +162,9 @@ def test_node_pool_and_trainer_apart(tmp_path: Path, tiny_model: Path) -> None:
     with (
         processes.started("g1train.cli", *pool, *own) as workers,
         training([*arguments, "--external"]) as process,
-        processes.started("g1train.cli", "serve", "configs/nano/2048.toml", "--model", str(tiny_model), *sets, *own) as node,
+        processes.started(
+            "g1train.cli", "serve", "configs/nano/2048.toml", "--model", str(tiny_model), *sets, *own
+        ) as node,
     ):
         out, _ = finished(process)
         for one in (workers, node):

@@ -53,7 +53,9 @@ def model(request: pytest.FixtureRequest, tiny_model: Path, tmp_path_factory: py
 @pytest.fixture(scope="module")
 def client(model: Path) -> Iterator[NodeClient]:
     arguments = ("serve", "configs/nano/2048.toml", "--model", str(model), "--bind", "tcp://127.0.0.1:0")
-    with processes.started("g1train.cli", *arguments, "--set", "node.backend='vllm'", "--parent", str(os.getpid())) as node:
+    with processes.started(
+        "g1train.cli", *arguments, "--set", "node.backend='vllm'", "--parent", str(os.getpid())
+    ) as node:
         assert node.stdout is not None
         line = next(line for line in node.stdout if line.startswith("node ready at "))
         found = NodeClient(line.split()[3], name="test", timeout_s=120)

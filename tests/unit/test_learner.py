@@ -1,6 +1,6 @@
-"""The learner with real DeepSpeed steps: it learns, micro-batches do not matter, bad numbers stop it, resuming is exact."""
+"""The learner with real DeepSpeed steps: it learns, micro-batches do not matter, bad numbers stop it, resuming is
+exact."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,8 +38,8 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 @pytest.fixture
-def made(tiny_model: Path) -> Iterator[Learner]:
-    yield learner(tiny_model)
+def made(tiny_model: Path) -> Learner:
+    return learner(tiny_model)
 
 
 def test_demonstrations_become_likelier(made: Learner) -> None:

@@ -5,12 +5,13 @@
 It is the real architecture, processor and chat format at a size that learns to read a small board in minutes on a CPU,
 so every path of the system runs with it as with the 7B. Run: `build("runs/nano/start", texts=texts, seed=0)`.
 
-Two choices make pixels learnable at this size (either alone reads half the cells, see `SIZES` and `init_weights`):
-weights scaled by fan-in instead of a flat 0.02, and a small `rope_theta`. With heads of 32 and the usual theta the
-width part of the rotary embedding moves 0.003 rad a column, so that neighbouring columns look alike.
+Two choices make pixels learnable at this size, and either alone reads half the cells: weights scaled by fan-in instead
+of a flat 0.02 (`init_weights`), and a small `rope_theta`. With heads of 32 and the usual theta the width part of the
+rotary embedding moves 0.003 rad a column, so that neighbouring columns look alike.
 """
 
 import json
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -64,8 +65,7 @@ CHAT_TEMPLATE = """\
 
 
 class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The numbers that make a size. Heads must be of a width that vLLM's CPU attention knows (32, 64, 80, 96,
-    128...)."""
+    """The numbers that make a size. vLLM's CPU attention wants text heads 32, 64, 80, 96, 112, 128... wide."""
 
     hidden: int = 128
     layers: int = 3
@@ -129,7 +129,8 @@ def build_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    tags = Regex("|".join(SPECIAL_TOKENS + ANSWER_TAGS).replace("|", r"\|").replace(r">\|<", ">|<"))
+    # Tags are tokens of their own, so what is beside them must be cut as if they were not there.
+    tags = Regex("|".join(re.escape(token) for token in SPECIAL_TOKENS + ANSWER_TAGS))
     cutter = pre_tokenizers.Sequence([pre_tokenizers.Split(tags, behavior="removed"), splitter])
     words: Counter[str] = Counter(["user", "assistant", "system"])
     for text in texts:
@@ -158,8 +159,8 @@ def build_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 def build_config(size: Size, tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLConfig:
     """The configuration of a Qwen2.5-VL with the numbers of `size` and the ids of `tokenizer`."""
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS}
-    quarter = size.head_dim // 2
-    height = quarter * 3 // 8  # time, height and width share the rotary pairs as 2:3:3, as in the released models
+    pairs = size.head_dim // 2
+    side = pairs * 3 // 8  # time, height and width share the rotary pairs as 2:3:3, as in the released models
     text = {
         "vocab_size": len(tokenizer),
         "hidden_size": size.hidden,
@@ -172,7 +173,7 @@ def build_config(size: Size, tokenizer: PreTrainedTokenizerFast) -> Qwen2_5_VLCo
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": size.rope_theta,
-            "mrope_section": [quarter - 2 * height, height, height],
+            "mrope_section": [pairs - 2 * side, side, side],
         },
         "bos_token_id": ids["<|endoftext|>"],
         "eos_token_id": ids["<|im_end|>"],

@@ -1,11 +1,9 @@
-"""Gymnasium's view of a game: one board, pictures as observations. Importing this file registers g1/<game>-v0.
+"""Gymnasium's view of a game: one board, pictures as observations. engine/vector.py has many boards at once.
 
-    import gymnasium, engine.env
-    env = gymnasium.make("g1/2048-v0", tile_px=56, start_moves=20)
-    frame, info = env.reset(seed=1)
-    frame, reward, terminated, truncated, info = env.step(3)
-
-Gymnasium can do that import by itself: gymnasium.make("engine.env:g1/2048-v0").
+import gymnasium, engine                       # in any order: engine/gymnames.py registers g1/<game>-v0
+env = gymnasium.make("g1/2048-v0", level="hard", start_moves=20)
+frame, info = env.reset(seed=1)
+frame, reward, terminated, truncated, info = env.step(3)
 """
 
 from typing import Any
@@ -14,38 +12,40 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
-from engine.game import game_names, make, start_states
+from engine.game import Game, make, start_states
+from native.state import Records
 
 METADATA: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 4}
 Frame = npt.NDArray[np.uint8]
 
 
 class G1Env(gymnasium.Env[Frame, np.int64]):
-    """One game; settings of the game are keyword arguments.
+    """One game; settings of the game and its `level` are keyword arguments.
 
-    Observation: the frame, uint8[height, width, 3]. Action: an index below num_actions. Reward: GR. `info` holds the
-    board in words (`truth`) and the points so far (`score`). Turn limits are Gymnasium's: `max_episode_steps`.
+    Observation: the frame, uint8[height, width, 3]. Action: an index below num_actions. Reward: GR. Turn limits are
+    Gymnasium's: `max_episode_steps`. `info` is what `game_info` gives.
     """
 
     metadata = METADATA
 
-    def __init__(self, game: str, render_mode: str | None = None, start_moves: int = 0, **settings: Any) -> None:
-        """`start_moves`: random moves before an episode starts."""
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode {render_mode!r} is not None or 'rgb_array'")
+    def __init__(
+        self, game: str, render_mode: str | None = None, start_moves: int = 0, truth: bool = True,
+        action_mask: bool = False, **settings: Any,
+    ) -> None:  # fmt: skip
+        """`start_moves`: random moves before an episode starts; `truth`, `action_mask`: what `info` holds."""
+        check_render_mode(render_mode)
         self.game = make(game, **settings)
         self.render_mode = render_mode
         self.start_moves = start_moves
         self.action_space = gymnasium.spaces.Discrete(self.game.num_actions)
-        shape = (self.game.atlas.height, self.game.atlas.width, 3)
-        self.observation_space = gymnasium.spaces.Box(0, 255, shape, np.uint8)
+        self.observation_space = frame_space(self.game)
         self.state = np.zeros(1, self.game.dtype)
+        self._told = (truth, action_mask)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Frame, dict[str, Any]]:
         """Start an episode; the same seed gives the same one."""
         super().reset(seed=seed, options=options)
-        number = self.np_random.integers(np.iinfo(np.uint64).max, size=1, dtype=np.uint64, endpoint=True)
-        self.state = start_states(self.game, number, self.start_moves)
+        self.state = start_states(self.game, [draw_seed(self.np_random)], self.start_moves)
         return self.render(), self._info()
 
     def step(self, action: np.int64) -> tuple[Frame, float, bool, bool, dict[str, Any]]:
@@ -66,14 +66,31 @@ class G1Env(gymnasium.Env[Frame, np.int64]):
         return mask
 
     def _info(self) -> dict[str, Any]:
-        return {"truth": self.game.describe(self.state)[0], "score": int(self.state["score"][0])}
+        info = {key: values[0] for key, values in game_info(self.game, self.state, *self._told).items()}
+        return info | {"score": int(info["score"])}
 
 
-def register() -> None:
-    """Tell Gymnasium of every game; doing so twice does no harm."""
-    for name in game_names():
-        if f"g1/{name}-v0" not in gymnasium.registry:
-            gymnasium.register(f"g1/{name}-v0", entry_point="engine.env:G1Env", kwargs={"game": name})
+def game_info(game: Game, state: Records, truth: bool, action_mask: bool) -> dict[str, Any]:
+    """What `info` holds of state[N], each [N]: points and, if asked for, truth text and mask of legal actions."""
+    info: dict[str, Any] = {"score": state["score"].copy()}
+    if truth:
+        info["truth"] = game.describe(state)
+    if action_mask:
+        info["action_mask"] = game.legal(state).astype(np.int8)
+    return info
 
 
-register()
+def frame_space(game: Game) -> gymnasium.spaces.Box[np.uint8]:
+    """All frames that a game can show, and more."""
+    return gymnasium.spaces.Box(0, 255, (game.atlas.height, game.atlas.width, 3), np.uint8)
+
+
+def draw_seed(generator: np.random.Generator) -> int:
+    """The engine's seed of the next episode."""
+    return int(generator.integers(np.iinfo(np.uint64).max, dtype=np.uint64, endpoint=True))
+
+
+def check_render_mode(render_mode: str | None) -> None:
+    """ValueError unless it is one of ours."""
+    if render_mode not in (None, "rgb_array"):
+        raise ValueError(f"render_mode {render_mode!r} is not None or 'rgb_array'")

@@ -23,9 +23,9 @@ from native import state as records
 from native.state import Records
 
 if TYPE_CHECKING:
-    from engine.render.atlas import Atlas
+    from engine.render.atlas import Atlas, Layout
 
-REGISTRY = {"2048": "engine.games.g2048"}
+REGISTRY = {"2048": "engine.games.g2048", "shisen": "engine.games.shisen", "swap": "engine.games.swap"}
 UNREADABLE = 255  # a cell of a perception that says nothing we know
 MAX_ATTEMPTS = 1000  # sub-seeds tried for one start state
 
@@ -58,6 +58,8 @@ class Game(Protocol):
     dtype: np.dtype[np.void]
     rows: int
     cols: int
+    cells_per_action: int = 2
+    """How many cells of the board an action names: 2 for a pair (engine/games/pairs.py), 0 for a direction."""
     settings: dict[str, Any]
     """Every setting resolved to a plain value: `make(name, **settings)` gives an equal game."""
 
@@ -68,6 +70,10 @@ class Game(Protocol):
     @property
     def atlas(self) -> "Atlas":
         """The sprites, drawn on first use."""
+
+    @property
+    def layout(self) -> "Layout":
+        """Where things lie on a frame; equal to `atlas.layout`, without drawing anything."""
 
     @property
     def draw_dtype(self) -> np.dtype[np.void]:
@@ -87,6 +93,13 @@ class Game(Protocol):
 
     def oracle(self, state: Records) -> npt.NDArray[np.int64]:
         """A strong legal action for each [N]; -1 for a game that has ended."""
+
+    def near_optimal(self, state: Records) -> npt.NDArray[np.bool_]:
+        """Mask [N, num_actions] of the legal actions that the oracle holds to be as good as its own, or nearly so.
+
+        By integers alone, so every machine gives the same. The oracle's own is in it; all False for a game that has
+        ended. As large as `legal`, and it may search for long: for when it is asked for, not for every step.
+        """
 
     def explain(self, state: Records, action: Integers) -> list[str]:
         """Why, in words that can each be checked against the board: N strings."""
@@ -204,6 +217,12 @@ def start_states(game: Game, seeds: Integers, num_moves: int, split: Literal["tr
         if not len(pending):
             return state
     raise ValueError(f"no state of {game.name} is left after {num_moves} random moves; ask for fewer moves")
+
+
+def near_best(worths: npt.NDArray[np.int64], margin: int) -> npt.NDArray[np.bool_]:
+    """Mask [N, num_actions] of what is at most `margin` below the largest of worths[N]; -1 stands for illegal."""
+    best: npt.NDArray[np.int64] = worths.max(axis=1, keepdims=True)
+    return (worths >= 0) & (worths >= best - margin)
 
 
 def check_seeds(seeds: Integers) -> npt.NDArray[np.uint64]:

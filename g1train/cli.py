@@ -112,6 +112,41 @@ def pool(
     run_pool(trainer, node, workers, capacity=capacity, keys=keys)
 
 
+@app.command()
+def games() -> None:
+    """List games, their settings and levels."""
+    from engine.catalog import print_catalog
+
+    print_catalog()
+
+
+@app.command()
+def play(
+    game: Annotated[str | None, typer.Argument(help="Game, such as 2048, shisen or swap.")] = None,
+    level: Annotated[str, typer.Option(help="Such as hard, or perception:hard,reasoning:easy.")] = "normal",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed is the same game.")] = 0,
+    overrides: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as rows=8; repeatable.")
+    ] = [],  # noqa: B006
+    plays: Annotated[Path, typer.Option(help="Where played games are kept.")] = Path("runs/plays"),
+    listing: Annotated[bool, typer.Option("--list", help="List games, settings and levels instead.")] = False,
+) -> None:
+    """Play a game in a window that shows what a model would see. Keys: see the window's right side."""
+    if listing:
+        games()
+        return
+    if game is None:
+        raise ConfigError("which game? `g1 play --list` says what there is")
+    from engine import play as playing
+
+    try:
+        kept = playing.main(game, level, seed, configs.parse_settings(overrides), plays)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    if kept is not None:
+        print(f"kept in {kept}")
+
+
 def main() -> None:
     """Entry point: what a person can mend is one line and exit status 2, Ctrl-C is 130."""
     try:

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from native.jit import kernel
 from native.rng import GOLDEN, below, mix, split
 
-_OFFSETS, _MARKS, _8, _255 = (np.uint64(n) for n in (1, 2, 8, 255))
+_OFFSETS, _MARKS = np.uint64(1), np.uint64(2)
+_BLOCK = 512
 
 
 @kernel
@@ -61,7 +62,7 @@ def compose_moved(
 
 @kernel
 def overlay(
-    numbers: npt.NDArray[np.uint16], sprites: npt.NDArray[np.uint8], top: int, left: int, frames: npt.NDArray[np.uint8]
+    numbers: npt.NDArray[np.uint8], sprites: npt.NDArray[np.uint8], top: int, left: int, frames: npt.NDArray[np.uint8]
 ) -> None:
     """As `compose`, but sprite 0 and black pixels leave what is below them."""
     height, width = sprites.shape[1], sprites.shape[2]
@@ -82,20 +83,22 @@ def overlay(
 def speckle(seeds: npt.NDArray[np.uint64], most: int, frames: npt.NDArray[np.uint8]) -> None:
     """Add noise, -most .. most, to each byte of frames[N, bytes], cut off at 0 and 255; seeds[N] decide it.
 
-    Eight bytes share one random word, word w of a frame being number w of its seed's stream.
+    Eight bytes share one random word, the lowest first; word w of a frame is number w of its seed's stream. Words are
+    drawn a block at a time, so that the bytes can be worked on many at once.
     """
-    scale = np.int64(2 * most + 1)
-    num = frames.shape[1]
+    scale, num = np.int64(2 * most + 1), frames.shape[1]
+    words = np.empty(_BLOCK, np.uint64)
+    noise = words.view(np.uint8)
     for index in range(len(frames)):
-        line = frames[index]
         state = seeds[index]
-        for start in range(0, num, 8):
-            state = state + GOLDEN
-            word = mix(state)
-            for byte in range(start, min(start + 8, num)):
-                noise = (np.int64(word & _255) * scale >> 8) - most
-                line[byte] = min(max(np.int64(line[byte]) + noise, 0), 255)
-                word = word >> _8
+        for start in range(0, num, 8 * _BLOCK):
+            for place in range(_BLOCK):
+                state = state + GOLDEN
+                words[place] = mix(state)
+            line = frames[index, start : min(start + 8 * _BLOCK, num)]
+            for byte in range(len(line)):
+                value = np.int64(line[byte]) + (np.int64(noise[byte]) * scale >> 8) - most
+                line[byte] = 0 if value < 0 else 255 if value > 255 else value
 
 
 @kernel
@@ -111,7 +114,7 @@ def scatter(seeds: npt.NDArray[np.uint64], most: int, offsets: npt.NDArray[np.in
 
 
 @kernel
-def strew(seeds: npt.NDArray[np.uint64], percent: int, num_marks: int, numbers: npt.NDArray[np.uint16]) -> None:
+def strew(seeds: npt.NDArray[np.uint64], percent: int, num_marks: int, numbers: npt.NDArray[np.uint8]) -> None:
     """Draw numbers[N, rows, cols] of marks 1 .. num_marks, each cell with so many percent's chance, else 0."""
     for index in range(len(numbers)):
         rng = split(seeds[index], _MARKS)

@@ -20,6 +20,7 @@ from native.state import Records
 ALIVE = 200_000  # per row and column: to be stuck is worse than anything on the board
 EMPTY, MERGE, ORDER, WEIGHT = 270, 700, 47, 11
 CROWDED = 5  # with at most so many empty cells, look a move further
+NEAR = 2 * EMPTY  # a move that promises at most one empty cell less is as good; whole games played so end alike
 
 _ROW = np.uint64(0xFFFF)
 _0, _1, _16, _32, _48 = (np.uint64(n) for n in (0, 1, 16, 32, 48))
@@ -113,17 +114,27 @@ def promise(
 
 
 @kernel
-def oracle(
-    state: Records, table: npt.NDArray[np.uint32], values: npt.NDArray[np.int32], actions: npt.NDArray[np.int64]
+def values(
+    state: Records, table: npt.NDArray[np.uint32], row_values: npt.NDArray[np.int32], worths: npt.NDArray[np.int64]
 ) -> None:
-    """actions[N] = a strong legal move in each of state[N], the first of equals; -1 where the game has ended."""
+    """worths[N, 4] = what each move of state[N] promises, at least 0; -1 for a move that is not legal."""
     for index in range(len(state)):
         record = state[index]
         rows, cols, board = np.uint64(record["rows"]), np.uint64(record["cols"]), np.uint64(record["board"])
-        best, actions[index] = np.int64(-1), -1
         for action in range(NUM_ACTIONS):
             moved, _ = slide(board, rows, cols, action, table)
+            worths[index, action] = -1
             if record["ended"] == 0 and moved != board:
-                value = promise(moved, rows, cols, table, values)
-                if value > best:
-                    best, actions[index] = value, action
+                worths[index, action] = promise(moved, rows, cols, table, row_values)
+
+
+@kernel
+def oracle(
+    state: Records, table: npt.NDArray[np.uint32], row_values: npt.NDArray[np.int32], actions: npt.NDArray[np.int64]
+) -> None:
+    """actions[N] = the move of the highest value in each of state[N], the first of equals; -1 where it has ended."""
+    worths = np.empty((1, NUM_ACTIONS), np.int64)
+    for index in range(len(state)):
+        values(state[index : index + 1], table, row_values, worths)
+        best = np.argmax(worths[0])
+        actions[index] = best if worths[0, best] >= 0 else -1

@@ -16,11 +16,18 @@ from native.jit import kernel
 
 ROWS, SPARE = 12, 4
 Words = npt.NDArray[np.uint64]
+Place = int | np.int64  # a row, a column, or how many there are
 
 _LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
 _ONES = np.uint64(0x0101010101010101)
 _0, _7, _8, _16, _24, _32, _56 = (np.uint64(n) for n in (0, 7, 8, 16, 24, 32, 56))
 _255 = np.uint64(255)
+
+
+@kernel
+def blank() -> Words:
+    """Words or marks of no cell."""
+    return np.zeros((2, ROWS + SPARE), np.uint64)
 
 
 @kernel
@@ -48,21 +55,21 @@ def count(mark: np.uint64) -> np.int64:
 
 
 @kernel
-def num_windows(cols: int) -> int:
+def num_windows(cols: Place) -> int:
     """How many windows show all columns."""
     return 2 if cols > 8 else 1
 
 
 @kernel
-def seen(words: Words, window: int, row: int) -> np.uint64:
+def seen(words: Words, window: int, row: Place) -> np.uint64:
     """Eight cells of a row: columns 0 .. 7, or 4 .. 11."""
     if window == 0:
-        return words[0, row]
-    return (words[0, row] >> _32) | (words[1, row] << _32)
+        return np.uint64(words[0, row])
+    return np.uint64((words[0, row] >> _32) | (words[1, row] << _32))
 
 
 @kernel
-def add_marks(marks: Words, window: int, row: int, mark: np.uint64) -> None:
+def add_marks(marks: Words, window: int, row: Place, mark: np.uint64) -> None:
     """Put what a window shows of a row into marks[2, ROWS + SPARE]; window 0 comes first and clears what was there."""
     if window == 0:
         marks[0, row], marks[1, row] = mark, _0
@@ -72,19 +79,19 @@ def add_marks(marks: Words, window: int, row: int, mark: np.uint64) -> None:
 
 
 @kernel
-def cell(words: Words, row: int, col: int) -> np.uint64:
+def cell(words: Words, row: Place, col: Place) -> np.uint64:
     """One cell's kind."""
-    return (words[col >> 3, row] >> np.uint64(8 * (col & 7))) & _255
+    return np.uint64(words[col >> 3, row] >> np.uint64(8 * (col & 7))) & _255
 
 
 @kernel
-def flip(words: Words, row: int, col: int, bits: np.uint64) -> None:
+def flip(words: Words, row: Place, col: Place, bits: np.uint64) -> None:
     """Change some bits of one cell."""
     words[col >> 3, row] ^= bits << np.uint64(8 * (col & 7))
 
 
 @kernel
-def exchange(words: Words, row_1: int, col_1: int, row_2: int, col_2: int) -> None:
+def exchange(words: Words, row_1: Place, col_1: Place, row_2: Place, col_2: Place) -> None:
     """Two tiles change places."""
     bits = cell(words, row_1, col_1) ^ cell(words, row_2, col_2)
     flip(words, row_1, col_1, bits)
@@ -92,7 +99,7 @@ def exchange(words: Words, row_1: int, col_1: int, row_2: int, col_2: int) -> No
 
 
 @kernel
-def find_runs(words: Words, rows: int, cols: int, marks: Words) -> bool:
+def find_runs(words: Words, rows: Place, cols: Place, marks: Words) -> bool:
     """Mark every tile that is one of three or more equal ones in a row or column; is there any?"""
     found = _0
     for window in range(num_windows(cols)):
@@ -111,7 +118,7 @@ def find_runs(words: Words, rows: int, cols: int, marks: Words) -> bool:
 
 
 @kernel
-def clear(words: Words, rows: int, marks: Words) -> np.int64:
+def clear(words: Words, rows: Place, marks: Words) -> np.int64:
     """Take out the marked tiles and let those above fall; how many went."""
     gone = np.int64(0)
     for part in range(2):
@@ -161,7 +168,7 @@ def swaps_down(
 
 
 @kernel
-def has_swap(words: Words, rows: int, cols: int) -> bool:
+def has_swap(words: Words, rows: Place, cols: Place) -> bool:
     """Is there a swap that makes a run?"""
     for window in range(num_windows(cols)):
         above_2, above_1, tiles = _0, _0, seen(words, window, 0)
@@ -169,14 +176,15 @@ def has_swap(words: Words, rows: int, cols: int) -> bool:
         for row in range(rows):
             below_3 = seen(words, window, row + 3)
             mark = swaps_across(above_2, above_1, tiles, below_1, below_2)
-            if mark | swaps_down(above_2, above_1, tiles, below_1, below_2, below_3):
+            mark |= swaps_down(above_2, above_1, tiles, below_1, below_2, below_3)
+            if mark != _0:
                 return True
             above_2, above_1, tiles, below_1, below_2 = above_1, tiles, below_1, below_2, below_3
     return False
 
 
 @kernel
-def find_swaps(words: Words, rows: int, cols: int, across: Words, down: Words) -> np.int64:
+def find_swaps(words: Words, rows: Place, cols: Place, across: Words, down: Words) -> np.int64:
     """Mark the cells that make a run when swapped with their right (`across`) or lower neighbour (`down`); how many."""
     for window in range(num_windows(cols)):
         above_2, above_1, tiles = _0, _0, seen(words, window, 0)
@@ -193,6 +201,6 @@ def find_swaps(words: Words, rows: int, cols: int, across: Words, down: Words) -
 
 
 @kernel
-def marked(marks: Words, row: int, col: int) -> bool:
+def marked(marks: Words, row: Place, col: Place) -> bool:
     """Is this cell marked?"""
     return bool((marks[col >> 3, row] >> np.uint64(8 * (col & 7) + 7)) & np.uint64(1))

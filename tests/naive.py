@@ -128,6 +128,39 @@ def paste(numbers: npt.NDArray[np.uint16], sprites: Pixels, top: int, left: int,
         frames[frame, y : y + height, x : x + width] = sprites[sprite]
 
 
+def paste_moved(
+    numbers: npt.NDArray[np.uint16], offsets: npt.NDArray[np.int8], sprites: Pixels, top: int, left: int, frames: Pixels
+) -> None:
+    """Put each sprite [height, width, 3] into its place, moved within it; beyond its edge its edge goes on."""
+    height, width = sprites.shape[1:3]
+    for (frame, row, col), sprite in np.ndenumerate(numbers):
+        down, right = offsets[frame, row, col].tolist()
+        for y in range(height):
+            for x in range(width):
+                from_y, from_x = min(max(y - down, 0), height - 1), min(max(x - right, 0), width - 1)
+                frames[frame, top + row * height + y, left + col * width + x] = sprites[sprite, from_y, from_x]
+
+
+def paste_marks(numbers: npt.NDArray[np.uint16], sprites: Pixels, top: int, left: int, frames: Pixels) -> None:
+    """Put each sprite [height, width, 3] but number 0 into its place, where its pixels are not black."""
+    height, width = sprites.shape[1:3]
+    for (frame, row, col), sprite in np.ndenumerate(numbers):
+        for y in range(height):
+            for x in range(width):
+                if sprite and sprites[sprite, y, x].any():
+                    frames[frame, top + row * height + y, left + col * width + x] = sprites[sprite, y, x]
+
+
+def noisy(pixels: list[int], seed: int, most: int) -> list[int]:
+    """Bytes with noise: byte b of word w of the seed's stream is for byte 8 * w + b."""
+    out = []
+    for place, pixel in enumerate(pixels):
+        word = mix((seed + (place // 8 + 1) * 0x9E3779B97F4A7C15) & MASK)
+        noise = ((word >> 8 * (place % 8) & 255) * (2 * most + 1) >> 8) - most
+        out.append(min(max(pixel + noise, 0), 255))
+    return out
+
+
 def largest_merge(line: list[int]) -> int:
     """2048: the largest tile that sliding one line makes, 0 if none."""
     return max((2**exponent for exponent in slide_line(line)[1]), default=0)
@@ -167,8 +200,8 @@ def best_2048(board: Board, values: list[int], further: bool) -> int:
     return max(totals, default=0)
 
 
-def oracle(board: Board, values: list[int]) -> int:
-    """2048: the move whose new tiles, 2 nine times in ten, leave the most value; the first of equals."""
+def promises_2048(board: Board, values: list[int]) -> dict[int, int]:
+    """2048: for each legal move the value that its new tiles, 2 nine times in ten, leave on average."""
     promises = {}
     for action, moved in moves_2048(board):
         twos, fours = with_tile(moved, 1), with_tile(moved, 2)
@@ -176,4 +209,4 @@ def oracle(board: Board, values: list[int]) -> int:
         total = sum(9 * best_2048(future, values, further) for future in twos)
         total += sum(best_2048(future, values, further) for future in fours)
         promises[action] = total // (10 * len(twos))
-    return max(promises, key=lambda action: promises[action], default=-1)
+    return promises

@@ -10,10 +10,21 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from engine.game import UNREADABLE, Game, Integers, Step, check_actions, check_seeds, check_state, resolve, state_hash
+from engine.game import (
+    UNREADABLE,
+    Game,
+    Integers,
+    Step,
+    check_actions,
+    check_seeds,
+    check_state,
+    near_best,
+    resolve,
+    state_hash,
+)
 from engine.levels import PERCEPTION, Levels, Perception
 from engine.render import frame
-from engine.render.atlas import Atlas
+from engine.render.atlas import Atlas, Layout
 from native import g2048 as kernels
 from native import g2048_search as search
 from native.state import Records
@@ -84,6 +95,7 @@ class G2048(Game):
 
     name = "2048"
     num_actions = kernels.NUM_ACTIONS
+    cells_per_action = 0
     dtype = kernels.DTYPE
 
     def __init__(self, settings: Settings) -> None:
@@ -108,6 +120,11 @@ class G2048(Game):
         from engine.render.g2048 import draw_atlas  # pygame: only for games that are looked at
 
         return draw_atlas(self._layout, self._settings.nearness, self._settings.grid_lines)
+
+    @property
+    def layout(self) -> Layout:
+        """Where things lie on a frame: the board, and the strip if there is one."""
+        return self._layout
 
     @property
     def draw_dtype(self) -> np.dtype[np.void]:
@@ -208,6 +225,17 @@ class G2048(Game):
         actions = np.empty(len(state), np.int64)
         search.oracle(state, self._slides, _values(), actions)
         return actions
+
+    def values(self, state: Records) -> npt.NDArray[np.int64]:
+        """What the oracle weighs, [N, 4]: -1 for what is not legal, the first of the largest is the oracle's."""
+        self._check(state)
+        worths = np.empty((len(state), self.num_actions), np.int64)
+        search.values(state, self._slides, _values(), worths)
+        return worths
+
+    def near_optimal(self, state: Records) -> npt.NDArray[np.bool_]:
+        """Mask [N, 4] of the moves whose value is at most that of one empty cell below the best."""
+        return near_best(self.values(state), search.NEAR)
 
     def explain(self, state: Records, action: Integers) -> list[str]:
         """The largest merge of each row and column, the larger of both ways, and the action.

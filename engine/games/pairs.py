@@ -2,8 +2,8 @@
 
     index = ((r1 * cols + c1) * rows + r2) * cols + c2          written (r1, c1) (r2, c2), counted from 0
 
-On 6 x 6 `(0, 5) (1, 0)` is 186, `(1, 0) (0, 5)` is 221: both orders are actions of their own. `(0, 6) (1, 0)` is no
-action at all, though 6 would pass for row 1, column 0 if nobody looked (paper.md's release pays it).
+On 6 x 6 `(0, 5) (1, 0)` is 186 and `(1, 0) (0, 5)` is 221: both orders are actions of their own. `(0, 6) (1, 0)` is
+none: without a check of each coordinate its index would be that of another pair.
 """
 
 import re

@@ -56,16 +56,26 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     noise: int = 0
     """Each byte of the frame is off by up to this much; 0: none is."""
 
+    def boxes(self, name: str = "board") -> npt.NDArray[np.int64]:
+        """Where each cell of a grid lies on the frame, in pixels: [rows, cols, (top, left, bottom, right)]."""
+        grid = next(grid for grid in self.grids if grid.name == name)
+        top = grid.top + grid.height * np.arange(grid.rows)[:, None]
+        left = grid.left + grid.width * np.arange(grid.cols)
+        sides = np.broadcast_arrays(top, left, top + grid.height, left + grid.width)
+        return np.stack(sides, axis=-1)
+
     @property
     def fields(self) -> list[tuple[Any, ...]]:
         """The fields of `draw_dtype`."""
-        fields: list[tuple[Any, ...]] = [(grid.name, "<u2", (grid.rows, grid.cols)) for grid in self.grids]
+        fields: list[tuple[Any, ...]] = [
+            (grid.name, "u1" if grid.overlay else "<u2", (grid.rows, grid.cols)) for grid in self.grids
+        ]
         fields += [(grid.offsets, "i1", (grid.rows, grid.cols, 2)) for grid in self.grids if grid.jitter]
         return [*fields, ("noise", "<u8")] if self.noise else fields
 
     @property
     def draw_dtype(self) -> np.dtype[np.void]:
-        """One frame as a record: for each grid its sprite numbers, uint16 [rows, cols].
+        """One frame as a record: for each grid its sprite numbers, uint16 [rows, cols], uint8 for an overlay.
 
         Where the layout asks for it, offsets int8 [rows, cols, (down, right)], and `noise`, the seed of the noise.
         """

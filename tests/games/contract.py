@@ -4,6 +4,7 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 import engine
+from engine import facts
 from engine.game import UNREADABLE, Game
 from native.rng import mix
 from native.state import HEADER, Records
@@ -113,6 +114,7 @@ def ended_games_stay_as_they_are(game: Game) -> None:
     assert not out.reward.any()
     assert not out.legal.any()
     assert not game.legal(state).any()
+    assert not game.near_optimal(state).any()
     assert game.oracle(state).tolist() == [-1] * 20
     assert len(game.explain(state, game.oracle(state))) == 20
 
@@ -148,6 +150,7 @@ def readers_leave_the_state_alone(game: Game) -> None:
     for view in (frozen, sliced):
         assert_array_equal(game.legal(view), game.legal(state))
         assert_array_equal(game.oracle(view), actions)
+        assert_array_equal(game.near_optimal(view[:4]), game.near_optimal(state[:4]))
         assert_array_equal(game.board(view), game.board(state))
         assert game.describe(view) == game.describe(state)
         assert game.explain(view, actions) == game.explain(state, actions)
@@ -208,6 +211,101 @@ def start_states_keep_apart(game: Game) -> None:
     assert set(engine.split_of(engine.state_hash(train))) == {"train"}
     assert set(engine.split_of(engine.state_hash(evaluate))) == {"eval"}
     assert engine.start_states(game, [41], 10, split="eval").tobytes() == evaluate[41:42].tobytes()
+
+
+def near_optimal_is_legal_and_holds_the_oracles(game: Game) -> None:
+    """The mask is never empty while a game goes on, and a pair is as good in both orders of its cells."""
+    state = played(game, 12 if COMPILED else 3, 20)
+    state["ended"][:1] = 1
+    live, best = state["ended"] == 0, game.oracle(state)
+    mask = game.near_optimal(state)
+    assert mask.dtype == np.bool_
+    assert mask.shape == (len(state), game.num_actions)
+    assert not (mask & ~game.legal(state)).any()
+    assert mask[live, best[live]].all()
+    assert_array_equal(mask.any(axis=1), live)
+    if game.cells_per_action == 2:
+        cells = game.rows * game.cols
+        assert_array_equal(mask.reshape(-1, cells, cells), mask.reshape(-1, cells, cells).swapaxes(1, 2))
+    assert_array_equal(game.near_optimal(state[1:2]), mask[1:2])
+    assert game.near_optimal(state[:0]).shape == (0, game.num_actions)
+
+
+def outcomes_are_what_playing_gives(game: Game) -> None:
+    """Reward and next hash of every kind of action, in any number for each game, with the state left alone."""
+    state = played(game, 5)
+    state["ended"][4] = 1
+    before = state.tobytes()
+    actions = random_actions(game, 20)
+    actions[::4] = game.oracle(state)
+    known = facts.outcomes(game, state, actions)
+    assert state.tobytes() == before
+    for place, action in enumerate(actions.tolist()):
+        twin = state[place // 4 : place // 4 + 1].copy()
+        assert game.step(twin, [action]).reward[0] == known.rewards[place]
+        assert engine.state_hash(twin)[0] == known.next_hashes[place]
+    assert known.rewards[::4][:4].tolist() != [0] * 4
+    assert (known.rewards[16:] == 0).all()
+
+
+def facts_are_what_the_game_says(game: Game) -> None:
+    """Of a game that goes on and of one that is over, and without drawing."""
+    game = engine.make(game.name, **game.settings)
+    state = played(game, 2)
+    state["ended"][1] = 1
+    for index in range(2):
+        one = state[index : index + 1]
+        known = facts.facts(game, state[index])
+        assert [known.truth] == game.describe(one)
+        assert_array_equal(known.cells, game.perceived(known.truth))
+        assert_array_equal(known.legal, np.flatnonzero(game.legal(one)[0]))
+        assert_array_equal(known.near_optimal, np.flatnonzero(game.near_optimal(one)[0]))
+        assert known.oracle == game.oracle(one)[0]
+        assert [known.reason] == game.explain(one, [known.oracle])
+        after = facts.outcomes(game, one, known.legal)
+        assert_array_equal(known.rewards, after.rewards)
+        assert_array_equal(known.next_hashes, after.next_hashes)
+        assert len(known.legal) == len(known.rewards) == len(known.next_hashes)
+        assert known.boxes.shape == (*known.cells.shape, 4)
+    assert len(known.legal) == len(known.near_optimal) == 0
+    assert known.oracle == -1
+    assert "atlas" not in vars(game)
+
+
+def boxes_show_their_cells(game: Game) -> None:
+    """Where nothing else changes with the board, another tile changes pixels of its own box and no other."""
+    still = {"noise": 0, "jitter": 0, "distractors": 0}
+    plain = engine.make(game.name, **{**game.settings, **still})
+    where = facts.boxes(plain)
+    assert where.dtype == np.int32
+    assert_array_equal(facts.boxes(game), where)
+    assert plain.layout == plain.atlas.layout
+    board = plain.board(plain.reset([3]))
+    frame = plain.render(plain.from_board(board, [0]))[0]
+    seen = 0
+    for row, col in np.ndindex(*board.shape[1:]):
+        other = with_another_tile(plain, board, row, col)
+        if other is not None:
+            changed = (plain.render(other)[0] != frame).any(axis=-1)
+            top, left, height, width = where[row, col].tolist()
+            assert changed[top : top + height, left : left + width].sum() == changed.sum() > 0
+            seen += 1
+    assert 2 * seen >= board.size
+
+
+def with_another_tile(
+    game: Game, board: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], row: int, col: int
+) -> Records | None:
+    """The board [1, rows, cols] with another tile in one cell, if there is one with which it can stand."""
+    for tile in np.unique(board[board > 0]):
+        changed = board.copy()
+        changed[0, row, col] = tile
+        if tile != board[0, row, col]:
+            try:
+                return game.from_board(changed, [0])
+            except ValueError:
+                continue
+    return None
 
 
 def prompt_asks_for_the_format(game: Game) -> None:

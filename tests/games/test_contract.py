@@ -27,6 +27,10 @@ PROMISES: list[Callable[[Game], None]] = [
     contract.actions_are_read_back,
     contract.boards_can_be_set_up,
     contract.start_states_keep_apart,
+    contract.near_optimal_is_legal_and_holds_the_oracles,
+    contract.outcomes_are_what_playing_gives,
+    contract.facts_are_what_the_game_says,
+    contract.boxes_show_their_cells,
     contract.prompt_asks_for_the_format,
 ]
 

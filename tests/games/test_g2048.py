@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine
+from engine.games.g2048 import G2048
 from native import g2048 as kernels
 from native import g2048_search as search
 from native import nibbles
@@ -182,13 +183,24 @@ def test_new_tiles_are_fair() -> None:
     assert np.abs((tiles > 0).sum(axis=0) - 250).max() < 75
 
 
-def test_oracle_equals_twin() -> None:
+def test_oracle_and_values_equal_twin() -> None:
     values = search.value_table().tolist()
     game = engine.make("2048", rows=3, cols=3) if not COMPILED else GAME
     for moves in (5, 40):
         state = engine.start_states(game, range(4), moves if COMPILED else 5)
-        wanted = [naive.oracle(board, values) for board in game.board(state).tolist()]
-        assert game.oracle(state).tolist() == wanted
+        wanted = [naive.promises_2048(board, values) for board in game.board(state).tolist()]
+        assert game.oracle(state).tolist() == [max(row, key=lambda action: row[action]) for row in wanted]
+        worths = np.array([[row.get(action, -1) for action in range(4)] for row in wanted])
+        assert isinstance(game, G2048)
+        assert game.values(state).tolist() == worths.tolist()
+        near = (worths >= 0) & (worths >= worths.max(axis=1, keepdims=True) - 540)
+        assert game.near_optimal(state).tolist() == near.tolist()
+
+
+def test_near_optimal_sides_of_an_even_board() -> None:
+    state = GAME.from_board([[[1, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 1]]], [0])
+    assert GAME.near_optimal(state).tolist() == [[True] * 4]
+    assert GAME.oracle(state).tolist() == [UP]
 
 
 @pytest.mark.skipif(not COMPILED, reason="plays 20,000 moves")

@@ -17,6 +17,8 @@ SETTINGS: list[dict[str, Any]] = [
     {"tile_px": 28, "strip": True},
     {"rows": 3, "cols": 2, "tile_px": 84},
     {"rows": 2, "cols": 4, "tile_px": 140},
+    {"tile_px": 56, "level": "extreme"},
+    {"tile_px": 28, "strip": False, "distractors": 100},
 ]
 SMALL = engine.make("2048", rows=2, cols=2, tile_px=28, strip=False).atlas.to_bytes()
 
@@ -100,6 +102,26 @@ def test_from_bytes_takes_a_damaged_atlas(place: int, change: int) -> None:
     except ValueError:
         return
     assert received.to_bytes() != SMALL
+
+
+def test_boxes_of_cells() -> None:
+    boxes = frame.layout(2, 3, 56, 4, True).boxes()  # 15 cells of the strip are wider than the board, which is centred
+    assert boxes.shape == (2, 3, 4)
+    assert boxes[0, 0].tolist() == [0, 112, 56, 168]
+    assert boxes[1, 2].tolist() == [56, 224, 112, 280]
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [
+        (Layout(height=4, width=4, grids=(), noise=256), "noise=256"),
+        (Layout(height=4, width=4, grids=(Grid("a", 0, 0, 1, 1, 2, 2, 1, jitter=128),)), "jitter=128"),
+        (Layout(height=4, width=4, grids=(Grid("noise", 0, 0, 1, 1, 2, 2, 1),), noise=1), "names of their own"),
+    ],
+)
+def test_layouts_that_cannot_be(layout: Layout, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Atlas(layout, np.zeros((4, 4, 3), np.uint8), {})
 
 
 def test_from_bytes_names_what_is_wrong() -> None:

@@ -1,0 +1,93 @@
+"""What the benchmarks share: one core, warm-up, the median of several runs, a table, and JSON on the last line.
+
+python benchmarks/logic.py            prints
+python benchmarks/logic.py --save     and keeps it all in benchmarks/results/logic.txt
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+REPEATS = 9
+Row = dict[str, Any]
+
+
+def one_core() -> None:
+    """Stay on one core from here on."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def median_s(*runs: Callable[[], object], before: Callable[[], object] | None = None) -> list[float]:
+    """Median seconds of each of `runs`, taken in turn so that a busy moment hits all; `before` each is not counted."""
+    times: list[list[float]] = [[] for _ in runs]
+    for _ in range(REPEATS + 1):
+        for kept, run in zip(times, runs, strict=True):
+            if before is not None:
+                before()
+            start = time.perf_counter()
+            run()
+            kept.append(time.perf_counter() - start)
+    return [statistics.median(kept[1:]) for kept in times]  # the first was the warm-up
+
+
+def machine() -> dict[str, str]:
+    """Where and when, and of what commit."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return {
+        "cpu": cpu, "cores": str(os.cpu_count()), "system": platform.platform(), "python": platform.python_version(),
+        "numba": numba.__version__, "numpy": np.__version__, "commit": _commit(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+
+
+def _commit() -> str:
+    """The commit, with a + if files were changed since."""
+    here = Path(__file__).parent
+    head = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=False
+    )
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=no"], cwd=here, capture_output=True, text=True, check=False
+    )
+    return (head.stdout.strip() or "unknown") + ("+" if changed.stdout.strip() else "")
+
+
+def report(name: str, title: str, rows: Sequence[Row]) -> None:
+    """Print the rows as a table, then everything as one line of JSON; with --save keep both."""
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(rows[0]):
+        table.add_column(column, justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*(_plain(value) for value in row.values()))
+    last = json.dumps({"benchmark": name, "machine": machine(), "repeats": REPEATS, "rows": list(rows)})
+    files = [sys.stdout]
+    if "--save" in sys.argv[1:]:
+        RESULTS.mkdir(exist_ok=True)
+        files.append((RESULTS / f"{name}.txt").open("w", encoding="utf-8"))
+    for file in files:
+        Console(file=file, width=120).print(table)
+        print(last, file=file)
+    for file in files[1:]:
+        file.close()
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,266 @@
+"""Shisen-Sho: rules in words, answers, truth text, sprites. The arithmetic is in native/shisen*.py.
+
+Source: paper, table of games. GR is +1 if two tiles of one kind connect with at most `max_turns` turns, else -1; score
+is 1 a pair. With photographs or drawings for tiles it is the class that must be equal, not the picture.
+"""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.game import UNREADABLE, Game, Integers, Step, check_actions, check_seeds, check_state, resolve, state_hash
+from engine.games import shape_words
+from engine.games.pairs import pair_cells, pair_text, parse_pair, unreadable_pair
+from engine.games.shisen_settings import LEVELS as LEVELS
+from engine.games.shisen_settings import Settings, make_settings
+from engine.render import frame, photos
+from engine.render.atlas import Atlas, Layout
+from native import shisen as kernels
+from native import shisen_deal as dealing
+from native import shisen_route as routes
+from native import shisen_safe
+from native import shisen_search as search
+from native.state import Records
+
+ALL_BITS, CLASS_BITS = 0xFF, 0x0F  # of a cell of the record: what is its kind
+FULL_PROMPT = """\
+You are playing Shisen-Sho on a board of {rows} rows and {cols} columns. The picture shows the board as it is now. \
+Every cell holds a tile or is empty. {kinds}
+A move takes two tiles of the same kind off the board. They must be connected by a path of horizontal and vertical \
+lines that runs through empty cells only and {turns}. The path may also run outside the board, where everything is \
+empty. Two tiles of the same kind that are next to each other are always connected.
+You are rewarded for each pair that you take, and the game is won when the board is empty.
+A cell is written (row, column). Rows are counted from 0 at the top, columns from 0 at the left. The answer is the \
+cells of the two tiles, such as (0, 1) (2, 3).
+First write down the board as you see it, one line for each row from top to bottom, cells separated by spaces, each \
+cell {words}, or - if it is empty. Then reason about the pair. Then answer with one pair. Use this format:
+<perception>
+board
+</perception>
+<think>
+reasoning
+</think>
+<answer>
+pair
+</answer>"""
+SHAPE_KINDS = "A tile shows a shape in a colour; two tiles are of the same kind if both shape and colour are the same."
+CLASS_KINDS = "A tile shows a picture of one of these: {names}. Two tiles are of the same kind if they show the same \
+sort of thing, though the pictures differ."
+TURNS = ("makes no turn", "makes at most one turn", "makes at most two turns", "makes at most three turns")
+SHORT_PROMPT = "Shisen-Sho"
+
+
+class Shisen(Game):
+    """The game at given settings."""
+
+    name = "shisen"
+    dtype = kernels.DTYPE
+
+    def __init__(self, settings: Settings) -> None:
+        self.rows, self.cols = settings.rows, settings.cols
+        self._settings, self.settings = make_settings(settings, frame.default_tile_px(self.rows, self.cols))
+        self.num_actions = (self.rows * self.cols) ** 2
+        self._kind_mask, self._num_pictures = ALL_BITS, 1
+        if self._settings.tiles == "shapes":
+            colours, self._num_shapes = self._settings.num_colours or 1, self._settings.num_shapes or 1
+            self._words = shape_words.tile_words(self._num_shapes)[: 1 + colours * self._num_shapes]
+        else:
+            names = photos.CIFAR10 if self._settings.tiles == "cifar10" else photos.ICONS
+            self._words = (shape_words.EMPTY, *names)
+            self._kind_mask, self._num_pictures = CLASS_BITS, self._settings.pictures_per_class
+        self._num_choices = len(self._words) - 1
+        self._rules = (self._kind_mask, self._settings.max_turns)
+        num_sprites = 1 + self._num_choices * self._num_pictures
+        self._layout = frame.layout(
+            self.rows, self.cols, self._settings.tile_px or 0, num_sprites, self._settings.strip, self._settings
+        )
+        self._draw_dtype = self._layout.draw_dtype
+
+    @property
+    def prompt(self) -> str:
+        """What the model is told beside the frame."""
+        if self._settings.prompt == "short":
+            return SHORT_PROMPT
+        shapes = self._settings.tiles == "shapes"
+        kinds = SHAPE_KINDS if shapes else CLASS_KINDS.format(names=", ".join(self._words[1:]))
+        words = f"{'its colour and its shape' if shapes else 'one word'}, such as {self._words[1]}"
+        turns = TURNS[self._settings.max_turns]
+        return FULL_PROMPT.format(rows=self.rows, cols=self.cols, kinds=kinds, turns=turns, words=words)
+
+    @cached_property
+    def atlas(self) -> Atlas:
+        """Tiles and whatever else the layout has, drawn on first use; ValueError if photographs cannot be read."""
+        from engine.render.shisen import draw_atlas  # pygame: only for games that are looked at
+
+        return draw_atlas(self._layout, self._settings)
+
+    @property
+    def layout(self) -> Layout:
+        """Where things lie on a frame: the board, and the strip if there is one."""
+        return self._layout
+
+    @property
+    def draw_dtype(self) -> np.dtype[np.void]:
+        """One frame: sprites `board` uint16[rows, cols], and whatever the looks add (engine/render/frame.py)."""
+        return self._draw_dtype
+
+    def reset(self, seeds: Integers) -> Records:
+        """Fresh games [N] on full boards that can be cleared."""
+        numbers = check_seeds(seeds)
+        state = np.zeros(len(numbers), self.dtype)
+        kinds = self._settings.num_kinds or 1
+        dealing.reset(
+            state, numbers, self.rows, self.cols, kinds, self._num_choices, self._num_pictures, *self._rules
+        )  # fmt: skip
+        return state
+
+    def step(self, state: Records, actions: Integers) -> Step:
+        """Play actions [N] (-1 for an unreadable answer) in place."""
+        self._check(state)
+        num = len(state)
+        moves = check_actions(actions, num, self.num_actions)
+        reward, score = np.empty(num, np.float32), np.empty(num, np.int64)
+        legal, terminated = np.empty(num, np.bool_), np.empty(num, np.bool_)
+        kernels.step(state, moves, *self._rules, reward, score, legal, terminated)
+        return Step(reward, score, legal, terminated)
+
+    def play_random(self, state: Records, num_moves: int) -> None:
+        """Up to `num_moves` moves in place, uniform over all pairs of cells, legal or not; few pairs are."""
+        self._check(state)
+        kernels.play_random(state, num_moves, *self._rules)
+
+    def legal(self, state: Records) -> npt.NDArray[np.bool_]:
+        """Mask [N, (rows * cols)**2] of the pairs that can be taken, in both orders of their cells."""
+        self._check(state)
+        mask = np.empty((len(state), self.num_actions), np.bool_)
+        kernels.legal(state, *self._rules, mask)
+        return mask
+
+    def board(self, state: Records) -> npt.NDArray[np.uint8]:
+        """Kinds [N, rows, cols]: 0 empty, 1 + colour * num_shapes + shape, or 1 + class."""
+        self._check(state)
+        cells = np.empty((len(state), self.rows, self.cols), np.uint8)
+        kernels.unpack(state, self._kind_mask, cells)
+        return cells
+
+    def from_board(self, board: npt.ArrayLike, seeds: Integers) -> Records:
+        """Games [N] that stand at kinds [N, rows, cols], score 0; seeds choose the pictures where a kind has many."""
+        cells, numbers = np.asarray(board), check_seeds(seeds)
+        shape = (len(numbers), self.rows, self.cols)
+        if cells.shape != shape or cells.dtype.kind not in "iu":
+            raise ValueError(f"board is {cells.dtype} of shape {cells.shape}; expected integers of shape {shape}")
+        if cells.size and not (cells.min() >= 0 and cells.max() <= self._num_choices):
+            raise ValueError(f"board has kinds {cells.min()} .. {cells.max()}; expected 0 .. {self._num_choices}")
+        state = np.zeros(len(numbers), self.dtype)
+        dealing.pack(cells.astype(np.uint8), numbers, self._num_pictures, *self._rules, state)
+        return state
+
+    def describe(self, state: Records) -> list[str]:
+        """Rows of cells on lines of their own, such as "Red circle - Blue star"; or "cat - truck"."""
+        boards = self.board(state).tolist()
+        return ["\n".join([" ".join([self._words[cell] for cell in row]) for row in cells]) for cells in boards]
+
+    def perceived(self, text: str) -> npt.NDArray[np.uint8]:
+        """A description read back as kinds [rows, cols]; blanks, capitals and commas between cells do not matter."""
+        if self._settings.tiles == "shapes":
+            return shape_words.perceived_board(text, self.rows, self.cols, self._num_shapes, self._num_choices)
+        lines = [line.lower().replace(",", " ").split() for line in text.strip().split("\n")]
+        if len(lines) != self.rows or any(len(line) != self.cols for line in lines):
+            return np.full((self.rows, self.cols), UNREADABLE, np.uint8)
+        numbers = {word: number for number, word in enumerate(self._words)}
+        return np.array([[numbers.get(word, UNREADABLE) for word in line] for line in lines], np.uint8)
+
+    def parse(self, text: str) -> int | None:
+        """Two cells such as `(0, 1) (2, 3)`."""
+        return parse_pair(text, self.rows, self.cols)
+
+    def unreadable(self, text: str) -> str | None:
+        """Why `parse` gives None, or None if it does not."""
+        return unreadable_pair(text, self.rows, self.cols)
+
+    def action_text(self, action: int) -> str:
+        """Two cells as `(r1, c1) (r2, c2)`."""
+        if not 0 <= action < self.num_actions:
+            raise ValueError(f"action {action} is not 0 .. {self.num_actions - 1}")
+        return pair_text(action, self.rows, self.cols)
+
+    def sprites(self, state: Records) -> Records:
+        """The frames as sprite numbers, [N] of draw_dtype: 1 + kind * number of pictures + picture, 0 empty."""
+        self._check(state)
+        draws = np.empty(len(state), self._draw_dtype)
+        numbers = np.empty((len(state), self.rows, self.cols), np.uint16)
+        kernels.faces(state, self._kind_mask, self._num_pictures, numbers)
+        draws["board"] = numbers
+        if self._settings.strip:
+            draws["strip"] = frame.strip_glyphs(state["score"], self._layout.grids[1].cols)
+        if self._settings.dressed:
+            frame.dress(draws, self._layout, self._settings, state_hash(state))
+        return draws
+
+    def oracle(self, state: Records) -> npt.NDArray[np.int64]:
+        """The next pair of a way to clear each board, else of the longest way found; -1 for a game that has ended."""
+        return self._solved(state)[0]
+
+    def can_clear(self, state: Records) -> npt.NDArray[np.int64]:
+        """What the oracle knows of each board [N]: 1 it can be cleared, 0 it cannot, -1 it was not found out."""
+        return self._solved(state)[1]
+
+    def near_optimal(self, state: Records) -> npt.NDArray[np.bool_]:
+        """Mask [N, (rows * cols)**2] of the pairs after which the board can still be cleared, in both orders.
+
+        A pair of which that is not found out is left out. Where not even the board as it is can be cleared, or that is
+        not found out, the oracle's own pair is the only one. In the worst case each pair asks for a search like the
+        oracle's: a game takes some 10 microseconds on 6x6 as a rule, milliseconds at times, and a second on 12x16 with
+        four kinds.
+        """
+        self._check(state)
+        mask = np.empty((len(state), self.num_actions), np.bool_)
+        shisen_safe.safe(state, np.zeros(1, self.dtype), np.zeros(1, search.DESK), *self._rules, mask)
+        return mask
+
+    def explain(self, state: Records, action: Integers) -> list[str]:
+        """For each kind on the board its nearest pair; then the path of the action, corner by corner, and the action.
+
+        Red circle (0, 3) (1, 3) Blue square none by (0, 3) (-1, 3) (-1, 5) (0, 5) so (0, 3) (0, 5)
+        """
+        self._check(state)
+        moves = check_actions(action, len(state), self.num_actions)
+        pairs = np.empty((len(state), self._num_choices), np.int64)
+        routes.nearest_pairs(state, *self._rules, pairs)
+        return [
+            " ".join([*self._kinds_in_words(row), *self._path_in_words(state, index, move)])
+            for index, (row, move) in enumerate(zip(pairs.tolist(), moves.tolist(), strict=True))
+        ]
+
+    def _kinds_in_words(self, pairs: list[int]) -> list[str]:
+        """`kind pair` for each kind that is on the board."""
+        named = zip(self._words[1:], pairs, strict=True)
+        return [f"{word} {self.action_text(pair) if pair >= 0 else 'none'}" for word, pair in named if pair > -2]
+
+    def _path_in_words(self, state: Records, index: int, action: int) -> list[str]:
+        """`by` the ends and corners of an action's path, if there is one, `so` the action."""
+        if action < 0:
+            return ["so nothing"]
+        corners, ends = np.empty((3, 2), np.int8), pair_cells(action, self.rows, self.cols)
+        turns: int | np.int64 = -1
+        if ends[:2] != ends[2:]:
+            turns = routes.route(state, index, action, self._settings.max_turns, corners)
+        points = [ends[:2], *corners[: max(turns, 0)].tolist(), ends[2:]]
+        by = " ".join(f"({row}, {col})" for row, col in points) if turns >= 0 else "nothing"
+        return [f"by {by}", f"so {self.action_text(action)}"]
+
+    def _solved(self, state: Records) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        self._check(state)
+        actions, outcomes = np.empty(len(state), np.int64), np.empty(len(state), np.int64)
+        search.oracle(state, np.zeros(1, search.DESK), *self._rules, actions, outcomes)
+        return actions, outcomes
+
+    def _check(self, state: Records) -> None:
+        check_state(state, self.dtype)
+
+
+def make(settings: dict[str, Any]) -> Game:
+    """The game, from settings not yet checked."""
+    return Shisen(resolve(Settings, settings))

@@ -47,6 +47,9 @@ class View:
     truth: bool = False
 
 
+UNSEEN = ("offscreen", "dummy")  # what SDL falls back on without a display: a window that nobody would see
+
+
 class Screen:
     """A window that can be resized; `draw` shows a session, `cell_at` and `button_at` say what a click meant."""
 
@@ -62,6 +65,9 @@ class Screen:
             self._window = pygame.display.set_mode(self._first_size(), pygame.RESIZABLE)
         except pygame.error as error:
             raise ConnectError(f"no window can be opened ({error}): play where there is a display") from error
+        if pygame.display.get_driver() in UNSEEN and "SDL_VIDEODRIVER" not in os.environ:
+            pygame.display.quit()
+            raise ConnectError("no window can be opened: there is no display here (DISPLAY is not set)")
         pygame.display.set_caption(f"G1: {session.game.name}")
         pygame.key.set_repeat()
 

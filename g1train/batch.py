@@ -4,8 +4,8 @@
 
 A row is one sequence: the prompt once, then its answers one after another. A mask lets each answer see the prompt and
 itself, and positions restart behind the prompt, so that the result equals k separate sequences while the prompt and its
-frames are computed once. Suffixes name the shape: B rows, L positions of the longest row, T answer tokens of the batch, S
-answers of the batch, P patches.
+frames are computed once. Suffixes name the shape: B rows, L positions of the longest row, T answer tokens of the
+batch, S answers of the batch, P patches.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,8 +28,8 @@ class Row(msgspec.Struct):
     """One prompt and its answers.
 
     prompt_ids int[prompt], with image tokens as expanded; frames uint8[H, W, 3] each; answers k lists of token ids;
-    weights k floats: what each answer counts (1 for a demonstration, its advantage in RL); logprobs: under the policy that
-    sampled them, same shape as answers, empty for demonstrations.
+    weights k floats: what each answer counts (1 for a demonstration, its advantage in RL); logprobs: under the policy
+    that sampled them, same shape as answers, empty for demonstrations.
     """
 
     prompt_ids: list[int]
@@ -160,7 +160,9 @@ def _place_prompt(
     grids = tuple((frame.shape[0] // CELL, frame.shape[1] // CELL) for frame in row.frames)
     expected, found = sum(h * w for h, w in grids), row.prompt_ids.count(image_token)
     if expected != found:
-        raise ValueError(f"a prompt holds {found} image tokens but its frames need {expected}: the node's differ from ours")
+        raise ValueError(
+            f"a prompt holds {found} image tokens but its frames need {expected}: the node's differ from ours"
+        )
     ids[b, :prompt] = torch.tensor(row.prompt_ids)
     place = _cached_positions(tuple(row.prompt_ids), grids, image_token)
     positions[:, b, :prompt] = place

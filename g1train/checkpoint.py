@@ -4,9 +4,9 @@
                              learner/      (DeepSpeed's state: policy, optimiser, reference)
                              model/        (the policy as an ordinary Hugging Face folder)
 
-A folder is written under a temporary name and renamed; what a crash leaves behind is ignored and removed. Tickets, random
-numbers and data order all follow from the run's seed and the step, so nothing else has to be kept: between two steps no
-ticket is outstanding.
+A folder is written under a temporary name and renamed; what a crash leaves behind is ignored and removed. Tickets,
+random numbers and data order all follow from the run's seed and the step, so nothing else has to be kept: between two
+steps no ticket is outstanding.
 """
 
 import os
@@ -84,7 +84,9 @@ def read(path: Path) -> Progress:
     try:
         return msgspec.json.decode((path / "progress.json").read_bytes(), type=Progress)
     except (OSError, msgspec.DecodeError) as error:
-        raise CheckpointError(f"{path} is not a checkpoint: {error}; remove it to fall back to the one before") from error
+        raise CheckpointError(
+            f"{path} is not a checkpoint: {error}; remove it to fall back to the one before"
+        ) from error
 
 
 def _prune(folder: Path, stage: str) -> None:

@@ -1,12 +1,14 @@
 """The command `g1`: one program, one subcommand a process. Light: torch is imported when a command needs it.
 
-    g1 train CONFIG             everything on this machine: node, pool and trainer
-    g1 serve CONFIG             the inference node alone      ┐
-    g1 pool                     workers alone, on any host    ├ the three apart; any order
-    g1 train CONFIG --external  the trainer alone             ┘
-    g1 status                   who is there, how fast, how far behind
-    g1 keys FOLDER              keys for hosts that are not this one
-    g1 bench pool|wire|node     speed, with a table and JSON
+g1 train CONFIG             everything on this machine: node, pool and trainer
+g1 serve CONFIG             the inference node alone      ┐
+g1 pool                     workers alone, on any host    ├ the three apart; any order
+g1 train CONFIG --external  the trainer alone             ┘
+g1 status                   who is there, how fast, how far behind
+g1 keys FOLDER              keys for hosts that are not this one
+g1 bench pool|wire|node     speed, with a table and JSON
+g1 games                    what there is to play
+g1 play GAME                play it in a window
 """
 
 import asyncio
@@ -44,7 +46,9 @@ def train(
     overrides: Overrides = [],  # noqa: B006 - typer reads the default, nobody changes it
     runs: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("runs"),
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
-    external: Annotated[bool, typer.Option(help="Use the node and pool of others, at the configured addresses.")] = False,
+    external: Annotated[
+        bool, typer.Option(help="Use the node and pool of others, at the configured addresses.")
+    ] = False,
 ) -> None:
     """Train: base, cold start, RL and evaluation, as the configuration says.
 
@@ -158,6 +162,41 @@ def bench(
     from g1train import bench as benchmarks
 
     benchmarks.main(name, context.args)
+
+
+@app.command()
+def games() -> None:
+    """List games, their settings and levels."""
+    from engine.catalog import print_catalog
+
+    print_catalog()
+
+
+@app.command()
+def play(
+    game: Annotated[str | None, typer.Argument(help="Game, such as 2048, shisen or swap.")] = None,
+    level: Annotated[str, typer.Option(help="Such as hard, or perception:hard,reasoning:easy.")] = "normal",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed is the same game.")] = 0,
+    overrides: Annotated[
+        list[str], typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as rows=8; repeatable.")
+    ] = [],  # noqa: B006
+    plays: Annotated[Path, typer.Option(help="Where played games are kept.")] = Path("runs/plays"),
+    listing: Annotated[bool, typer.Option("--list", help="List games, settings and levels instead.")] = False,
+) -> None:
+    """Play a game in a window that shows what a model would see. Keys: see the window's right side."""
+    if listing:
+        games()
+        return
+    if game is None:
+        raise ConfigError("which game? `g1 play --list` says what there is")
+    from engine import play as playing
+
+    try:
+        kept = playing.main(game, level, seed, configs.parse_settings(overrides), plays)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    if kept is not None:
+        print(f"kept in {kept}")
 
 
 def main() -> None:

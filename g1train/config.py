@@ -207,15 +207,25 @@ def save(config: Config, path: Path) -> None:
     path.write_text(tomli_w.dumps(_without_none(msgspec.to_builtins(config))))
 
 
-def _apply(data: dict[str, Any], override: str) -> None:
+def parse_settings(overrides: Sequence[str]) -> dict[str, Any]:
+    """`rows=8` and the like as a dict. Raises `ConfigError`."""
+    return dict(map(_pair, overrides))
+
+
+def _pair(override: str) -> tuple[str, Any]:
+    """Key and value; the value is TOML, or else a bare word."""
     key, separator, text = override.partition("=")
-    if not separator or not key:
+    if not separator or not key.strip():
         raise ConfigError(f"--set {override!r} is not of the form key=value, such as rl.steps=10")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        return key.strip(), tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        value = text  # a bare word is a string
-    *path, last = key.strip().split(".")
+        return key.strip(), text
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    key, value = _pair(override)
+    *path, last = key.split(".")
     section: Any = data
     for part in path:
         section = _child(section, part, override)
@@ -256,7 +266,7 @@ def _named(message: str) -> str:
 
 def _check_meaning(config: Config, source: str) -> None:
     if not config.games:
-        raise ConfigError(f"{source}: games is empty; name at least one, such as [[games]] name = \"2048\"")
+        raise ConfigError(f'{source}: games is empty; name at least one, such as [[games]] name = "2048"')
     for number, game in enumerate(config.games):
         try:
             make_game(game.spec)

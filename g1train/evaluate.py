@@ -1,6 +1,6 @@
 """How good a player is: game reward and perception on held-out states, and the paper's score.
 
-    512 states of the evaluation split x 8 answers ──▶ game reward, P_acc, R_acc (means, with the standard error of the mean)
+    512 states of the evaluation split x 8 answers ──▶ game reward, P_acc, R_acc (mean and standard error)
     10 episodes of 100 turns from a fresh board ─────▶ score: points gained; an ended game stops (paper, results)
 
 The same states in every evaluation of a run. Random play needs no model: it is played here, on the same states.
@@ -100,7 +100,9 @@ def _random_rewards(ticket: Ticket, generator: np.random.Generator) -> float:
 def _random_score(ticket: Ticket, generator: np.random.Generator) -> float:
     game = make_game(ticket.game)
     state = start_record(game, ticket.start)
-    return float(sum(game.step(state, generator.integers(game.num_actions, size=1)).score[0] for _ in range(ticket.num_turns)))
+    return float(
+        sum(game.step(state, generator.integers(game.num_actions, size=1)).score[0] for _ in range(ticket.num_turns))
+    )
 
 
 def _mean(name: str, values: Sequence[float]) -> dict[str, Any]:

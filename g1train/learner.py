@@ -2,8 +2,8 @@
 
     rows ──▶ micro-batches ──▶ loss (cross-entropy or policy gradient) ──▶ engine.backward ... engine.step
 
-One call of `supervised_step` or `policy_step` is one optimiser step. Losses are normalised over the whole step, not over a
-micro-batch, so that the split into micro-batches does not change the result.
+One call of `supervised_step` or `policy_step` is one optimiser step. Losses are normalised over the whole step, not
+over a micro-batch, so that the split into micro-batches does not change the result.
 """
 
 import math
@@ -65,11 +65,14 @@ class Learner:
 
         return self._step(rows, 1.0, loss_of)
 
-    def policy_step(self, rows: Sequence[Row], loss: LossConfig, temperature: float, num_minibatches: int = 1) -> Metrics:
+    def policy_step(
+        self, rows: Sequence[Row], loss: LossConfig, temperature: float, num_minibatches: int = 1
+    ) -> Metrics:
         """GRPO on played groups; `rows` carry advantages as weights. One update for each of `num_minibatches` parts."""
         size = len(rows) // num_minibatches
         parts = [rows[start : start + size] for start in range(0, size * num_minibatches, size)]
-        # With one update the policy has not moved since it answered: its own log-probabilities, detached, are the old ones.
+        # With one update the policy has not moved since it answered: its own log-probabilities, detached, are the old
+        # ones.
         olds = [self.logprobs(part, temperature) if num_minibatches > 1 else None for part in parts]
         metrics: Metrics = {}
         for part, old in zip(parts, olds, strict=True):
@@ -164,7 +167,8 @@ class Learner:
         return copy.deepcopy(self.policy).requires_grad_(False).eval()
 
     def save(self, folder: Path) -> None:
-        """DeepSpeed's own checkpoint: policy, optimiser, step counters; the reference too, for a stage resumed midway."""
+        """DeepSpeed's own checkpoint: policy, optimiser, step counters; the reference too, for a stage resumed
+        midway."""
         self._engine.save_checkpoint(str(folder), tag="state", client_state={"stage_step": self.stage_step})
         if self.reference is not None:
             torch.save(self.reference.state_dict(), folder / "reference.pt")

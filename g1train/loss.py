@@ -1,10 +1,10 @@
 """Objectives as pure functions of tensors; every choice is a setting of its own (`LossConfig`).
 
-    rewards ─▶ advantages        log-probabilities now, when sampled, of the reference ─▶ value and gradient per token ─▶ sum
+    rewards ─▶ advantages        log-probabilities now, when sampled, of the reference ─▶ loss per token ─▶ sum
 
-Letters: G groups, K answers a group, T answer tokens of a batch, S answers of a batch; `answer_T` says whose each token is.
-Sources: GRPO arXiv 2402.03300, Dr. GRPO 2503.20783, RLOO 2402.14740, REINFORCE++ 2501.03262, GSPO (sequence ratio)
-2507.18071, clip-higher 2503.14476, CISPO 2506.13585, k1 to k3 http://joschu.net/blog/kl-approx.html.
+Letters: G groups, K answers a group, T answer tokens of a batch, S answers of a batch; `answer_T` says whose each
+token is. Sources: GRPO arXiv 2402.03300, Dr. GRPO 2503.20783, RLOO 2402.14740, REINFORCE++ 2501.03262, GSPO (sequence
+ratio) 2507.18071, clip-higher 2503.14476, CISPO 2506.13585, k1 to k3 http://joschu.net/blog/kl-approx.html.
 """
 
 import numpy as np
@@ -18,8 +18,8 @@ EPSILON = 1e-6
 def advantages(rewards_GK: np.ndarray, kind: str) -> np.ndarray:
     """float64[G, K] advantages of rewards [G, K]; zero in a group without variance, except for reinforce++.
 
-    grpo (R - mean) / std, as in the paper · dr_grpo R - mean · rloo R - mean of the others · reinforce++ normalised over
-    the whole batch.
+    grpo (R - mean) / std, as in the paper · dr_grpo R - mean · rloo R - mean of the others · reinforce++ normalised
+    over the whole batch.
     """
     rewards = np.asarray(rewards_GK, dtype=np.float64)
     centred = rewards - rewards.mean(axis=1, keepdims=True)
@@ -60,7 +60,7 @@ def policy_loss(
 
 
 def correction_weights(old_T: torch.Tensor, sampled_T: torch.Tensor, config: LossConfig) -> torch.Tensor:
-    """[T] weights for tokens which the node sampled under slightly other log-probabilities than the trainer computes."""
+    """[T] weights for tokens that the node sampled under slightly other log-probabilities than the trainer's."""
     ratio = (old_T - sampled_T).exp()
     if config.correction == "truncate":
         return ratio.clamp(max=config.correction_cap)
@@ -69,12 +69,14 @@ def correction_weights(old_T: torch.Tensor, sampled_T: torch.Tensor, config: Los
     return torch.ones_like(ratio)
 
 
-def aggregate(value_T: torch.Tensor, answer_T: torch.Tensor, num_tokens: int, num_answers: int, kind: str) -> torch.Tensor:
+def aggregate(
+    value_T: torch.Tensor, answer_T: torch.Tensor, num_tokens: int, num_answers: int, kind: str
+) -> torch.Tensor:
     """One number a micro-batch such that the sum over the micro-batches of an optimiser step is the step's loss.
 
     token: over all answer tokens of the step · sequence: mean of each answer's mean · both need the step's totals
-    `num_tokens` and `num_answers`. micro_batch (the paper's code): mean over this micro-batch's tokens; the caller divides
-    by the number of micro-batches by passing it as `num_answers`.
+    `num_tokens` and `num_answers`. micro_batch (the paper's code): mean over this micro-batch's tokens; the caller
+    divides by the number of micro-batches by passing it as `num_answers`.
     """
     if kind == "token":
         return value_T.sum() / num_tokens

@@ -25,10 +25,11 @@ class Policy(torch.nn.Module):
         self.banned = banned_token_ids(model.config)
 
     def forward(self, batch: Batch, temperature: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
-        """float32[T] log-probabilities of the targets and float32[T] entropies (without gradient), banned tokens left out.
+        """float32[T] log-probabilities of the targets and float32[T] entropies (without gradient), banned tokens left
+        out.
 
-        The output head runs over answer positions only and `logit_chunk` at a time, each chunk recomputed in the backward
-        pass: full logits of a batch would be its largest tensor by far (trl#3678).
+        The output head runs over answer positions only and `logit_chunk` at a time, each chunk recomputed in the
+        backward pass: full logits of a batch would be its largest tensor by far (trl#3678).
         """
         hidden_TH = self._hidden(batch)[batch.row_T, batch.position_T]
         logps, entropies = [], []
@@ -78,7 +79,7 @@ def load_model(folder: str | Path, dtype: str) -> Any:
     if not (path / "config.json").is_file():
         raise CheckpointError(
             f"there is no model at {path} (no config.json); give model.path a Hugging Face folder of a Qwen2.5-VL, "
-            "or set model.nano = \"1m\" and no path"
+            'or set model.nano = "1m" and no path'
         )
     try:
         model, info = Qwen2_5_VLForConditionalGeneration.from_pretrained(

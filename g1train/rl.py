@@ -1,10 +1,10 @@
 """GRPO: the loop of the paper, five steps each time.
 
-    1 choose    tickets of this step follow from the run's seed
-    2 play      workers ask the node for a group of answers to each state; R = GR + alpha FR + beta PR
-    3 compare   advantages within each group
-    4 learn     one update of the policy, with KL to the policy at the start of the stage
-    5 send      the new weights go to the node, which proves that it runs them
+1 choose    tickets of this step follow from the run's seed
+2 play      workers ask the node for a group of answers to each state; R = GR + alpha FR + beta PR
+3 compare   advantages within each group
+4 learn     one update of the policy, with KL to the policy at the start of the stage
+5 send      the new weights go to the node, which proves that it runs them
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ from g1train.session import Session
 
 
 def run_rl(session: Session, rl: RlConfig, first_step: int) -> None:
-    """Steps `first_step`... ; the learner's stage has begun and the node serves its policy. Stops early when asked to."""
+    """Steps `first_step`... ; the learner's stage has begun and the node serves its policy. Stops early when asked
+    to."""
     config, display = session.config, session.display
     display.begin("rl", rl.steps, first_step)
     for step in range(first_step, rl.steps):

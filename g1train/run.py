@@ -1,7 +1,7 @@
 """The run folder: everything that a run leaves behind.
 
-    runs/<name>/   config.toml as resolved · manifest.json (versions, commit, machine, seed) · metrics.jsonl
-                   tensorboard/ · rollouts/ (tickets and groups, replayable) · checkpoints/ · results.json
+runs/<name>/   config.toml as resolved · manifest.json (versions, commit, machine, seed) · metrics.jsonl
+               tensorboard/ · rollouts/ (tickets and groups, replayable) · checkpoints/ · results.json
 """
 
 import json
@@ -89,7 +89,9 @@ def create(config: Config, root: Path) -> Run:
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise ConfigError(f"cannot make the run folder {folder}: {error.strerror}; choose another with --runs") from error
+        raise ConfigError(
+            f"cannot make the run folder {folder}: {error.strerror}; choose another with --runs"
+        ) from error
     configs.save(config, folder / "config.toml")
     write_atomically(folder / "manifest.json", json.dumps(_manifest(config), indent=2).encode() + b"\n")
     return Run(folder)
@@ -142,4 +144,6 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )

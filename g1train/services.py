@@ -17,10 +17,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.errors import G1Error, WorkerError
+from engine.errors import WorkerError
 
 STOP_WITHIN_S = 20.0
 NUM_LAST_LINES = 15
+READY = "node ready at "
 
 
 class Child:
@@ -29,6 +30,7 @@ class Child:
     def __init__(self, name: str, command: Sequence[str], log: Path, show: Callable[[str], None] | None = None) -> None:
         self.name, self.log = name, log
         self.last_lines: deque[str] = deque(maxlen=NUM_LAST_LINES)
+        self._ready = threading.Event()
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -46,6 +48,11 @@ class Child:
     def alive(self) -> bool:
         """Is it running?"""
         return self.process.poll() is None
+
+    @property
+    def ready(self) -> bool:
+        """Has it said that it is ready?"""
+        return self._ready.is_set()
 
     def epitaph(self) -> str:
         """Why it is gone, with the last things it said."""
@@ -71,6 +78,8 @@ class Child:
                 file.write(line)
                 file.flush()
                 self.last_lines.append(line.rstrip())
+                if line.startswith(READY):
+                    self._ready.set()
                 if show is not None:
                     show(line.rstrip())
 
@@ -104,18 +113,24 @@ class Services:
         command += ["--workers", str(self._num_workers), "--capacity", str(self._capacity)]
         self._pool = Child("g1 pool", _g1(*command), self._folder / "pool.log", self._show)
 
-    def check(self) -> None:
-        """Start a node again that died. Raises `WorkerError` if the pool died or the node keeps dying."""
+    def check(self) -> bool:
+        """Start a node again that died, and say so. Raises `WorkerError` if the pool died or the node keeps dying."""
         if self._pool is not None and not self._pool.alive:
             raise WorkerError(self._pool.epitaph())
         if self._node is None or self._node.alive or self._node_model is None:
-            return
+            return False
         epitaph = self._node.epitaph()
         self._node_restarts += 1
-        if self._node_restarts > self.MAX_NODE_RESTARTS or not self._was_ready():
-            raise WorkerError(epitaph)
+        if self._node_restarts > self.MAX_NODE_RESTARTS or not self._node.ready:
+            raise WorkerError(epitaph)  # one that never got as far as serving would not the next time either
         self._show(f"{epitaph}\nstarting it again")
         self.start_node(self._node_model)
+        return True
+
+    @property
+    def node_ready(self) -> bool:
+        """Does the node listen and serve?"""
+        return self._node is not None and self._node.ready
 
     def stop(self) -> None:
         """End both and leave nothing behind."""
@@ -123,13 +138,6 @@ class Services:
             if child is not None:
                 child.stop()
         shutil.rmtree(self._sockets, ignore_errors=True)
-
-    def _was_ready(self) -> bool:
-        """Had the node ever got as far as serving? One that cannot start would not the next time either."""
-        try:
-            return "node ready at" in (self._folder / "node.log").read_text(errors="replace")
-        except OSError as error:
-            raise G1Error(f"cannot read the node's log: {error}") from error
 
 
 def quiet_threads() -> dict[str, str]:

@@ -32,6 +32,7 @@ from g1train.services import Services
 from g1train.weights import probe, send_weights
 
 LOOK_EVERY_S = 2.0
+ANSWER_WITHIN_S = 10.0
 NODE_START_S = 600.0
 MAX_FAILED = 0.1  # share of the tickets of one play
 
@@ -67,25 +68,18 @@ class Session:
 
     def wait_for_node(self) -> wire.Welcome:
         """Until the node answers. Raises `ConnectError` in the end, `WorkerError` if it is ours and died."""
-        deadline = time.monotonic() + NODE_START_S
-        self.display.say(f"waiting for the inference node at {self.node_address}")
-        while True:
-            if self.services is not None:
-                self.services.check()
-            try:
-                return self.client.join(timeout_s=LOOK_EVERY_S)
-            except ConnectError:
-                if time.monotonic() > deadline:
-                    raise
+        if self.services is not None:
+            self._wait_until_ready(self.services)
+        else:
+            self.display.say(f"waiting for the inference node at {self.node_address}")
+        return self.client.join(timeout_s=NODE_START_S)
 
     def push(self) -> None:
         """Make the node serve the learner's policy under the next version number, and prove it."""
         self.version += 1
         self._send()
 
-    def play(
-        self, tickets: Sequence[Ticket], on_group: Callable[[wire.Group], None] | None = None
-    ) -> list[wire.Group]:
+    def play(self, tickets: Sequence[Ticket], on_group: Callable[[wire.Group], None] | None = None) -> list[wire.Group]:
         """Have tickets played under the current version; groups in the order of the tickets.
 
         A ticket that failed three times is reported and left out. Raises `WorkerError` if one in ten was.
@@ -119,12 +113,18 @@ class Session:
         return taken
 
     def close(self) -> None:
-        """End what is ours."""
-        self.dispatcher.drain_workers()
+        """End what is ours; the pool and node of others wait for the next trainer."""
         self.dispatcher.close()
         self.client.close()
         if self.services is not None:
             self.services.stop()
+
+    def _wait_until_ready(self, services: Services) -> None:
+        if not services.node_ready:
+            self.display.say("waiting for the inference node to load the model")
+        while not services.node_ready:
+            services.check()
+            time.sleep(0.1)
 
     def _send(self) -> None:
         send_weights(self.learner, self.client, self.version)
@@ -136,17 +136,22 @@ class Session:
         """While tickets are out: a node that died is started again, one that was restarted gets its weights."""
         if time.monotonic() - self._looked < LOOK_EVERY_S:
             return
-        if self.services is not None:
-            self.services.check()
+        if self.services is None:
+            self._look_at_node()
+        elif self.services.check():
+            self._wait_until_ready(self.services)
+            self._send()
+        self._looked = time.monotonic()
+
+    def _look_at_node(self) -> None:
         try:
-            welcome = self.client.join(timeout_s=LOOK_EVERY_S)
+            welcome = self.client.join(timeout_s=ANSWER_WITHIN_S)
         except ConnectError:
             self.display.say(f"the inference node at {self.node_address} does not answer; waiting for it")
-        else:
-            if welcome.version != self.version and not welcome.needs_state:
-                self.display.say(f"the node serves version {welcome.version}; sending it version {self.version} again")
-                self._send()
-        self._looked = time.monotonic()
+            return
+        if welcome.version != self.version:
+            self.display.say(f"the node serves version {welcome.version}; sending it version {self.version} again")
+            self._send()
 
 
 def _probe_prompt(config: Config) -> tuple[wire.Turn, Any, Any]:

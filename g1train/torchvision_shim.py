@@ -22,7 +22,8 @@ from typing import Any
 
 PTH_NAME = "g1-torchvision.pth"
 PTH_LINE = (
-    "import importlib.util as u; u.find_spec('g1train') and __import__('g1train.torchvision_shim').torchvision_shim.arm()\n"
+    "import importlib.util as u; "
+    "u.find_spec('g1train') and __import__('g1train.torchvision_shim').torchvision_shim.arm()\n"
 )
 OPERATORS = ("nms", "qnms")
 SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"

@@ -124,7 +124,9 @@ class _Course:
         """Make sure that the node is there and serves the policy as it is."""
         welcome = self.session.wait_for_node()
         if welcome.needs_state:
-            raise ConfigError(f"the node plays '{welcome.backend}', which cannot be trained; serve a model, such as with vllm")
+            raise ConfigError(
+                f"the node plays '{welcome.backend}', which cannot be trained; serve a model, such as with vllm"
+            )
         self.session.display.say(f"the node runs the backend '{welcome.backend}'")
         self.session.push()
 

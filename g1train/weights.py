@@ -3,8 +3,8 @@
     policy ──▶ safetensors files in /dev/shm, whole layers each ──▶ init · start · update... · finish ──▶ node
     probe prompt ──▶ node answers greedily ──▶ its log-probabilities against the trainer's own
 
-The node's side is g1train/inference/vllm_worker.py (vLLM) or transformers_backend.py. Every phase has a deadline, kept by
-the client; a file is removed as soon as the node has read it.
+The node's side is g1train/inference/vllm_worker.py (vLLM) or transformers_backend.py. Every phase has a deadline,
+kept by the client; a file is removed as soon as the node has read it.
 """
 
 import os
@@ -45,13 +45,11 @@ def send_weights(learner: Learner, client: NodeClient, version: int) -> None:
     client.finish_weight_update(str(version))
 
 
-def probe(
-    learner: Learner, client: NodeClient, turn: Turn, image: np.ndarray, atlas: Atlas, version: int
-) -> float:
+def probe(learner: Learner, client: NodeClient, turn: Turn, image: np.ndarray, atlas: Atlas, version: int) -> float:
     """Largest difference between the node's and the trainer's log-probabilities on one greedy answer.
 
-    The same frame is asked about after every transfer, so a stale cache of its embedding shows, too. Raises `WeightsError`
-    if the difference says that the node runs other weights.
+    The same frame is asked about after every transfer, so a stale cache of its embedding shows, too. Raises
+    `WeightsError` if the difference says that the node runs other weights.
     """
     ask = Ask(0, [turn], 1, 0, PROBE.temperature, PROBE.max_tokens, version)
     answer = client.ask(ask, atlas=atlas)

@@ -22,10 +22,13 @@ def chat_text(tokenizer: Any, turns: Sequence[Turn]) -> str:
     return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
-def prompt_token_ids(tokenizer: Any, turns: Sequence[Turn], images: Sequence[np.ndarray], image_token: int) -> list[int]:
+def prompt_token_ids(
+    tokenizer: Any, turns: Sequence[Turn], images: Sequence[np.ndarray], image_token: int
+) -> list[int]:
     """The prompt's ids with each image placeholder expanded to one token per cell of 28 x 28 pixels of its frame.
 
-    Equal to what vLLM's processor makes of the same prompt. Raises `ValueError` if placeholders and images differ in number.
+    Equal to what vLLM's processor makes of the same prompt. Raises `ValueError` if placeholders and images differ in
+    number.
     """
     ids = tokenizer(chat_text(tokenizer, turns), add_special_tokens=False)["input_ids"]
     if ids.count(image_token) != len(images):

@@ -1,7 +1,7 @@
 """The node's backend where vLLM is not installed: plain transformers, one ask at a time.
 
-Slower than vLLM, but its answers depend on the ask alone (weights, prompt, seed), never on what else is in flight: whole
-runs repeat bit for bit on a CPU.
+Slower than vLLM, but its answers depend on the ask alone (weights, prompt, seed), never on what else is in flight:
+whole runs repeat bit for bit on a CPU.
 """
 
 import asyncio

@@ -54,7 +54,8 @@ class VllmBackend:
             from vllm.v1.engine.async_llm import AsyncLLM
         except ImportError as error:
             raise ConfigError(
-                f"vLLM cannot be imported ({error}); install the extra 'cpu' or 'gpu', or set node.backend = 'transformers'"
+                f"vLLM cannot be imported ({error}); install the extra 'cpu' or 'gpu', "
+                "or set node.backend = 'transformers'"
             ) from error
         args = AsyncEngineArgs(**self.engine_options(), disable_log_stats=True)
         self._engine = AsyncLLM.from_engine_args(args)
@@ -101,11 +102,10 @@ class VllmBackend:
         if images:
             prompt["multi_modal_data"] = {"image": list(images)}
         self._num_asks += 1
-        output = None
-        async for output in self._engine.generate(prompt, params, request_id=f"ask-{self._num_asks}"):
-            pass
-        if output is None:
+        outputs = [one async for one in self._engine.generate(prompt, params, request_id=f"ask-{self._num_asks}")]
+        if not outputs:
             raise RuntimeError("vLLM ended a request without an output")
+        output = outputs[-1]
         samples = [_as_sample(completion) for completion in sorted(output.outputs, key=lambda o: o.index)]
         return pack_ids(output.prompt_token_ids), samples * ask.num_samples if greedy else samples
 

@@ -238,3 +238,11 @@ def test_a_real_window_takes_real_keys_and_clicks(tmp_path: Path, x_display: str
             play.kill()
     assert play.returncode == 0
     assert told.strip().endswith(".json")
+
+
+def test_without_a_display_there_is_one_line(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "SDL_VIDEODRIVER")}
+    command = [sys.executable, "-m", "g1train.cli", "play", "2048", "--plays", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("g1: no window can be opened")

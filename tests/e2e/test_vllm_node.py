@@ -1,0 +1,138 @@
+"""A real vLLM node: its prompt and numbers are the trainer's, and new weights arrive, with tied embeddings and without.
+
+Every name of vLLM that the project uses is used here.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import engine
+from engine import wire
+from engine.episode import frame_of
+from engine.errors import WeightsError
+from g1train.config import OptimConfig, TrainerConfig
+from g1train.inference.client import NodeClient
+from g1train.inference.prompt import prompt_token_ids
+from g1train.learner import Learner
+from g1train.policy import load_tokenizer
+from g1train.tokens import banned_token_ids
+from g1train.weights import mismatch, probe, send_weights
+from tests import processes
+
+GAME = engine.make("2048", tile_px=28, strip=False, prompt="short")
+RECORD = engine.start_states(GAME, [5], 100)
+IMAGE = GAME.render(RECORD)[0]
+TURN = wire.Turn(GAME.prompt, frame_of(GAME, RECORD))
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["tied", "untied"])
+def model(request: pytest.FixtureRequest, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, with its output head tied to the embedding (as the 3B) or with one of its own (as the 7B)."""
+    if request.param:
+        return tiny_model
+    folder = tmp_path_factory.mktemp("untied") / "model"
+    shutil.copytree(tiny_model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["tie_word_embeddings"] = config["text_config"]["tie_word_embeddings"] = False
+    (folder / "config.json").write_text(json.dumps(config))
+    tensors = load_file(folder / "model.safetensors")
+    embedding = next(tensor for name, tensor in tensors.items() if name.endswith("embed_tokens.weight"))
+    tensors["lm_head.weight"] = embedding.flip(0).contiguous()
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client(model: Path) -> Iterator[NodeClient]:
+    arguments = ("serve", "configs/nano/2048.toml", "--model", str(model), "--bind", "tcp://127.0.0.1:0")
+    with processes.started(
+        "g1train.cli", *arguments, "--set", "node.backend='vllm'", "--parent", str(os.getpid())
+    ) as node:
+        assert node.stdout is not None
+        line = next(line for line in node.stdout if line.startswith("node ready at "))
+        found = NodeClient(line.split()[3], name="test", timeout_s=120)
+        yield found
+        found.close()
+        node.terminate()
+        assert node.wait(60) == 0
+
+
+@pytest.fixture(scope="module")
+def learner(model: Path) -> Learner:
+    made = Learner(model, "float32", TrainerConfig(num_threads=1), seed=0)
+    made.begin_stage(OptimConfig(lr=1e-2), 10, with_reference=False)
+    return made
+
+
+def ask(client: NodeClient, **changes: object) -> wire.Answer:
+    fields = {"num_samples": 1, "seed": 1, "temperature": 1.0, "max_tokens": 12, "version": -1, **changes}
+    return client.ask(wire.Ask(0, [TURN], **fields), atlas=GAME.atlas)  # type: ignore[arg-type]
+
+
+def test_the_node_refuses_until_it_has_weights(client: NodeClient, learner: Learner) -> None:
+    assert client.join().version == -1
+    send_weights(learner, client, 1)
+    assert client.join().version == 1
+
+
+def test_the_prompt_is_the_one_that_the_trainer_would_make(client: NodeClient, learner: Learner, model: Path) -> None:
+    ours = prompt_token_ids(load_tokenizer(model), [TURN], [IMAGE], learner.policy.model.config.image_token_id)
+    assert ask(client).prompt_token_ids == ours
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_log_probabilities_are_the_trainers(client: NodeClient, learner: Learner, temperature: float) -> None:
+    assert mismatch(learner, ask(client, temperature=temperature), IMAGE) < 1e-5
+
+
+def test_new_weights_arrive_even_for_a_frame_seen_before(client: NodeClient, learner: Learner) -> None:
+    before = ask(client, temperature=0.0)
+    with torch.no_grad():
+        for parameter in learner.policy.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
+    assert mismatch(learner, before, IMAGE) > 0.01
+    with pytest.raises(WeightsError, match="does not run the weights"):
+        probe(learner, client, TURN, IMAGE, GAME.atlas, 1)
+    send_weights(learner, client, 2)
+    assert probe(learner, client, TURN, IMAGE, GAME.atlas, 2) < 1e-5
+
+
+def test_a_group_has_as_many_different_answers(client: NodeClient) -> None:
+    samples = ask(client, num_samples=8).samples
+    assert len({tuple(sample.token_ids) for sample in samples}) > 1
+    assert all(len(sample.token_ids) == len(sample.logprobs) for sample in samples)
+    greedy = ask(client, num_samples=3, temperature=0.0).samples
+    assert greedy[0] == greedy[1] == greedy[2]
+
+
+def test_vision_tokens_are_never_sampled(client: NodeClient, learner: Learner) -> None:
+    banned = banned_token_ids(learner.policy.model.config)
+    embedding = learner.policy.model.get_output_embeddings().weight
+    kept = embedding.detach().clone()
+    with torch.no_grad():
+        embedding[banned] = kept.abs().max() * 30 * torch.sign(torch.randn(kept.shape[1]))
+    send_weights(learner, client, 3)
+    tokens = np.concatenate([sample.token_ids for sample in ask(client, num_samples=64, version=3).samples])
+    assert not set(tokens.tolist()) & set(banned)
+    with torch.no_grad():
+        embedding.copy_(kept)
+
+
+def test_a_failed_transfer_is_told_and_can_be_mended(client: NodeClient, learner: Learner) -> None:
+    client.start_weight_update()
+    with pytest.raises(WeightsError, match="nowhere"):
+        client.update_weights({"path": "/dev/shm/nowhere.safetensors"})
+    send_weights(learner, client, 4)
+    assert ask(client, version=4).version == 4
+
+
+def test_nothing_is_left_in_shared_memory() -> None:
+    assert not list(Path("/dev/shm").glob(f"g1-weights-{os.getpid()}-*"))

@@ -85,7 +85,10 @@ class Child:
         return data
 
     def died(self, status: int) -> None:
-        """Decide when to start it again. Raises `WorkerError` when it has never got as far as ready."""
+        """Decide when to start it again. Raises `WorkerError` for what only a person can mend, and when it has never
+        got as far as ready."""
+        if status == process.MENDABLE_STATUS and self.last_lines:
+            raise WorkerError(self.last_lines[-1].removeprefix("g1 worker: "))
         lived_s = time.monotonic() - self.started
         self.unready_deaths += not self.ready
         if self.unready_deaths >= UNREADY_DEATHS:
@@ -176,11 +179,18 @@ class Supervisor:
 
 
 def worker_command(
-    trainer: str, node: str, name: str, capacity: int, keys: Path | None = None, frames: codec.Setting = "auto"
+    trainer: str,
+    node: str,
+    name: str,
+    capacity: int,
+    keys: Path | None = None,
+    frames: codec.Setting = "auto",
+    wait_s: float = 0.0,
 ) -> list[str]:
     """The command line of one worker, as `ps` shows it."""
     command = [sys.executable, "-m", "engine.worker", "--trainer", trainer, "--node", node, "--name", name]
-    command += ["--capacity", str(capacity), "--codec", frames, "--parent", str(os.getpid())]
+    command += ["--capacity", str(capacity), "--codec", frames, "--wait", str(wait_s)]
+    command += ["--parent", str(os.getpid())]
     return command if keys is None else [*command, "--keys", str(keys)]
 
 
@@ -192,13 +202,17 @@ def run_pool(
     capacity: int = 64,
     keys: Path | None = None,
     frames: codec.Setting = "auto",
+    wait_s: float = 0.0,
 ) -> None:
-    """Supervise until told to stop; call it from a main thread. Raises `WorkerError` if no worker can be kept alive."""
+    """Supervise until told to stop; call it from a main thread. Raises `WorkerError` if no worker can be kept alive.
+
+    Workers give up when trainer and node cannot be reached within `wait_s`; 0 waits for ever.
+    """
     if num_workers < 1:
         raise ValueError(f"num_workers is {num_workers}; a pool needs at least one")
     host = f"{socket.gethostname()}-{os.getpid()}"
     names = [f"{host}/{number}" for number in range(num_workers)]
-    children = [Child(name, worker_command(trainer, node, name, capacity, keys, frames)) for name in names]
+    children = [Child(name, worker_command(trainer, node, name, capacity, keys, frames, wait_s)) for name in names]
     supervisor = Supervisor(children)
     supervisor.run(process.Stop(at_once=supervisor.kill))
 

@@ -18,6 +18,7 @@ from engine.errors import G1Error
 
 PR_SET_PDEATHSIG = 1
 READY_LINE = "ready"
+MENDABLE_STATUS = 2  # exit status of what a person has to mend: starting it again would not help
 LAST_WORDS = "G1_LAST_WORDS"  # how the process that this one replaces ended: told to the trainer, whose console counts
 
 
@@ -54,7 +55,7 @@ def reported(program: str) -> Iterator[None]:
         yield
     except G1Error as error:
         print(f"{program}: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(2) from None
+        raise SystemExit(MENDABLE_STATUS) from None
 
 
 def log_to_stderr() -> None:

@@ -14,6 +14,7 @@ after a trainer's the tickets held are dropped, because a restarted trainer issu
 import argparse
 import logging
 import os
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ import zmq
 
 from engine import codec, episode, process, sockets, wire
 from engine.asker import Asker, Flight
+from engine.errors import ConnectError
 from engine.link import Link, join_as
 from engine.ticket import Ticket
 
@@ -44,6 +46,7 @@ class Worker:
         capacity: int = 32,
         keys: sockets.Keys | None = None,
         frames: codec.Setting = "auto",
+        wait_s: float = 0.0,
     ) -> None:
         context: sockets.Context = zmq.Context.instance()
         self.name, self.capacity = name, min(capacity, wire.MAX_CREDIT)
@@ -54,6 +57,7 @@ class Worker:
         self._waiting: list[tuple[Ticket, str]] = []  # with their names
         self._plays: dict[int, episode.Play] = {}  # by id(play)
         self._credit = self._done = 0
+        self._give_up_at = time.monotonic() + wait_s if wait_s else None
 
     @property
     def idle(self) -> bool:
@@ -66,6 +70,7 @@ class Worker:
                 log.info("finishing %d tickets; once more to stop at once", len(self._waiting) + len(self._plays))
                 self.draining = True
             self.turn()
+            self._check_patience()
         self.trainer.close()
         self.node.close()
 
@@ -90,6 +95,24 @@ class Worker:
         self._credit = 0
         self.trainer.flush()
         node.flush()
+
+    def _check_patience(self) -> None:
+        """Until both sides were there once, waiting has an end; a restart of theirs later may take as long as it likes.
+
+        Raises `ConnectError` past `wait_s`.
+        """
+        if self._give_up_at is None:
+            return
+        missing = [link for link in (self.node.link, self.trainer) if not link.joined]
+        if not missing:
+            self._give_up_at = None
+        elif time.monotonic() > self._give_up_at:
+            link = missing[0]
+            start = {"trainer": "g1 train CONFIG --external", "node": "g1 serve CONFIG"}[link.server]
+            raise ConnectError(
+                f"no {link.server} can be reached at {link.address}: start one ({start}) or mend the address, "
+                "or wait longer with --wait"
+            )
 
     def _patience_s(self) -> float:
         due = self.node.next_retry_s
@@ -191,6 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--capacity", type=int, default=32, help="tickets held at once")
     parser.add_argument("--codec", choices=codec.SETTINGS, default="auto", help="how frames travel to the node")
     parser.add_argument("--keys", type=Path, help="this pool's secret key file, needed beyond loopback")
+    parser.add_argument("--wait", type=float, default=0.0, help="seconds until it gives up; 0 never does")
     parser.add_argument("--parent", type=int, help="process id to die with")
     chosen = parser.parse_args(arguments)
     if chosen.parent is not None:
@@ -198,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     process.log_to_stderr()
     with process.reported("g1 worker"):
         keys = None if chosen.keys is None else sockets.read_keys(chosen.keys)
-        worker = Worker(chosen.trainer, chosen.node, chosen.name, chosen.capacity, keys, chosen.codec)
+        worker = Worker(chosen.trainer, chosen.node, chosen.name, chosen.capacity, keys, chosen.codec, chosen.wait)
         stop = process.Stop()
         print(process.READY_LINE, flush=True)
         worker.run(stop)

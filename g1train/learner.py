@@ -6,6 +6,7 @@ One call of `supervised_step` or `policy_step` is one optimiser step. Losses are
 over a micro-batch, so that the split into micro-batches does not change the result.
 """
 
+import itertools
 import math
 import os
 import socket
@@ -69,15 +70,15 @@ class Learner:
         self, rows: Sequence[Row], loss: LossConfig, temperature: float, num_minibatches: int = 1
     ) -> Metrics:
         """GRPO on played groups; `rows` carry advantages as weights. One update for each of `num_minibatches` parts."""
-        size = len(rows) // num_minibatches
-        parts = [rows[start : start + size] for start in range(0, size * num_minibatches, size)]
+        bounds = [len(rows) * number // num_minibatches for number in range(num_minibatches + 1)]
+        parts = [rows[start:end] for start, end in itertools.pairwise(bounds) if start < end]
         # With one update the policy has not moved since it answered: its own log-probabilities, detached, are the old
         # ones.
         olds = [self.logprobs(part, temperature) if num_minibatches > 1 else None for part in parts]
         metrics: Metrics = {}
         for part, old in zip(parts, olds, strict=True):
             for key, value in self._policy_update(part, old, loss, temperature).items():
-                metrics[key] = metrics.get(key, 0.0) + value / num_minibatches
+                metrics[key] = metrics.get(key, 0.0) + value / len(parts)
         return metrics
 
     @torch.no_grad()

@@ -38,7 +38,7 @@ def run_rl(session: Session, rl: RlConfig, first_step: int) -> None:
         rewards = rewards_of(groups, rl.reward)
         rows = rows_of(groups, advantages(rewards, rl.loss.advantage), session.frames)
         with session.timed("learn"):
-            learnt = session.learner.policy_step(rows, rl.loss, rl.temperature, rl.num_minibatches) if rows else {}
+            learnt = session.learner.policy_step(rows, rl.loss, rl.temperature, rl.num_minibatches)
         with session.timed("weights"):
             session.push()
         measured = metrics(groups).as_dict()

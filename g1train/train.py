@@ -80,6 +80,7 @@ class _Course:
     def __init__(self, session: Session, source: Path, found: Path | None) -> None:
         self.session, self.config, self.source, self.found = session, session.config, source, found
         self.progress = checkpoint.read(found) if found else Progress(0, "", 0, True, 0, {})
+        self.step = 0
         session.version = self.progress.version
         session.after_step = self._after_step
 
@@ -93,7 +94,7 @@ class _Course:
 
     def _run_stage(self, stage: str) -> None:
         session = self.session
-        first_step = self._begin(stage)
+        first_step = self.step = self._begin(stage)
         if stage == "rl":
             self._serve()
             run_rl(session, self.config.rl, first_step)
@@ -113,7 +114,8 @@ class _Course:
         """Begin a stage afresh or where its checkpoint stands; returns the first step to do."""
         settings = getattr(self.config, stage)
         with_reference = stage == "rl" and settings.loss.kl_weight > 0
-        self.session.learner.begin_stage(settings.optim, settings.steps, with_reference)
+        num_updates = settings.steps * (settings.num_minibatches if stage == "rl" else 1)
+        self.session.learner.begin_stage(settings.optim, num_updates, with_reference)
         if self.found is not None and self.progress.stage == stage:
             self.session.learner.load(self.found / "learner")
             return self.progress.step
@@ -138,6 +140,7 @@ class _Course:
         return here < there or (here == there and self.progress.finished)
 
     def _after_step(self, step: int) -> None:
+        self.step = step
         every = self.config.trainer.checkpoint_every
         if every and step % every == 0:
             self._save(finished=False)
@@ -147,7 +150,7 @@ class _Course:
         self.progress = msgspec.structs.replace(
             self.progress,
             number=self.progress.number + 1,
-            step=session.learner.stage_step,
+            step=self.step,
             finished=finished,
             version=session.version,
         )

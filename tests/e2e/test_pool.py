@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -190,7 +191,7 @@ def test_a_node_answers_what_it_has_before_it_leaves(tmp_path: Path) -> None:
             client.join()
             with ThreadPoolExecutor() as threads, Monitor("ipc:///nowhere", address) as monitor:
                 answer = threads.submit(client.ask, ask, 5.0)
-                processes.eventually(lambda m=monitor: asks_in_flight(m) == 1)
+                processes.eventually(partial(is_asking, monitor))
                 for _ in range(num_signals):
                     node.terminate()
                     time.sleep(0.2)
@@ -202,9 +203,10 @@ def test_a_node_answers_what_it_has_before_it_leaves(tmp_path: Path) -> None:
             assert node.wait(DEADLINE_S) == 0
 
 
-def asks_in_flight(monitor: Monitor) -> float:
+def is_asking(monitor: Monitor) -> bool:
+    """Is exactly one ask under way?"""
     report = monitor.look(0.5)["node"]
-    return 0 if report is None else report.gauges["asks_in_flight"]
+    return report is not None and report.gauges["asks_in_flight"] == 1
 
 
 def test_interrupt_and_restart_of_the_trainer(tmp_path: Path, node_address: str) -> None:

@@ -107,9 +107,7 @@ def pool(
     capacity: Annotated[int, typer.Option(min=1, help="Tickets that each worker holds at once.")] = 64,
     codec: Annotated[str, typer.Option(help="How frames travel: auto, sprites, shared, lz4 or pixels.")] = "auto",
     keys: Annotated[Path | None, typer.Option(help="This pool's secret key file, needed beyond loopback.")] = None,
-    wait: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for trainer and node; 0: for ever.")
-    ] = 600.0,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for trainer and node; 0: for ever.")] = 600.0,
     parent: Parent = None,
 ) -> None:
     """Play games: worker processes under a supervisor, on this or any other host."""

@@ -27,10 +27,13 @@ check: setup
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml
+	@# What an interrupted installation left behind is not to be built upon.
+	@test -e $@ || rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --progress-bar off --editable '.[$(EXTRA),dev]' \
-		|| { echo "no vLLM for this machine: the node will use the transformers backend"; \
-		     $(PIP) install --quiet --progress-bar off --editable '.[train,dev]'; }
+	@echo "installing into $(VENV), a few minutes and 4 GB"
+	@$(PIP) install --quiet --progress-bar off --editable '.[$(EXTRA),dev]' \
+		|| { echo "vLLM does not install here: the node will use the transformers backend"; \
+		     $(PIP) install --quiet --progress-bar off --editable '.[torch-cpu,dev]'; }
 	@# vLLM's CPU build asks for audio and video decoders whose only builds need CUDA and fail at import; frames need neither.
 	@$(BIN)/python -c "import torch, sys; sys.exit(torch.version.cuda is None)" \
 		|| $(PIP) uninstall --quiet --yes torchaudio torchcodec 2>/dev/null

@@ -5,9 +5,9 @@
 It is the real architecture, processor and chat format at a size that learns to read a small board in minutes on a CPU,
 so every path of the system runs with it as with the 7B. Run: `build("runs/nano/start", texts=texts, seed=0)`.
 
-Two choices make pixels learnable at this size, and either alone reads half the cells: weights scaled by fan-in instead
-of a flat 0.02 (`init_weights`), and a small `rope_theta`. With heads of 32 and the usual theta the width part of the
-rotary embedding moves 0.003 rad a column, so that neighbouring columns look alike.
+Two choices make pixels learnable at this size (in a first trial either alone read half the cells): weights scaled by
+fan-in instead of a flat 0.02 (`init_weights`), and a small `rope_theta`. With heads of 32 and the usual theta the width
+part of the rotary embedding moves 0.003 rad a column, so that neighbouring columns look alike.
 """
 
 import json
@@ -213,8 +213,9 @@ def init_weights(model: torch.nn.Module, seed: int) -> None:
     """Draw every matrix from N(0, 1/fan_in), halved where it writes to the residual stream, embeddings from N(0, 4/H).
 
     The library's flat 0.02 leaves a narrow network nearly silent: its first layers pass on a tenth of the signal, and
-    the frame does not reach the answer within the steps that we can afford. Twice the width of 1/fan_in lets a word
-    weigh about as much as an image token in the residual stream; once or four times made reading take 1.5 x the steps.
+    the frame does not reach the answer within the steps that we can afford. Embeddings twice as wide as fan-in says let
+    a word weigh about as much as an image token: after 480 steps of 16 boards (one seed) 0.00 nats were left a cell of
+    2048, against 0.66 with embeddings half and 0.44 with embeddings double that width.
     """
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():

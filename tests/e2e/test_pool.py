@@ -162,8 +162,10 @@ def test_a_ticket_that_keeps_failing_is_set_aside_and_the_others_are_played(
 def test_frames_in_any_codec_give_the_same_groups(dispatcher: Dispatcher, node_address: str, codec: str) -> None:
     tickets = groups_of(8)
     with dispatcher, processes.node(node_address, "random"):
-        with processes.pool(dispatcher.address, node_address, 1):
+        with processes.pool(dispatcher.address, node_address, 1) as pool:
             expected = dispatcher.play(tickets, deadline_s=DEADLINE_S)
+            pool.terminate()  # so that it says goodbye
+            assert pool.wait(DEADLINE_S) == 0
         with processes.pool(dispatcher.address, node_address, 1, 4, "--codec", codec):
             assert content(dispatcher.play(tickets, deadline_s=DEADLINE_S)) == content(expected)
 

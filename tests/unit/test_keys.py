@@ -5,10 +5,12 @@ import threading
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from engine.errors import ConnectError
 from engine.keys import read_keys, write_keys
 from engine.ticket import GameSpec
+from g1train.cli import app
 from g1train.dispatch import Dispatcher
 from g1train.inference.client import NodeClient
 from g1train.rollout import OneGame, group_tickets
@@ -35,6 +37,13 @@ def test_key_files(folder: Path) -> None:
         write_keys(folder, ["pool"])
     with pytest.raises(ConnectError, match="cannot name a key file"):
         write_keys(folder, ["../pool"])
+
+
+def test_the_command_makes_them(tmp_path: Path) -> None:
+    made = CliRunner().invoke(app, ["keys", str(tmp_path / "run"), "trainer", "pool-7"])
+    assert made.exit_code == 0
+    assert "pool-7.secret and pool-7.public" in made.output
+    assert read_keys(tmp_path / "run" / "pool-7.secret").of_server("trainer")
 
 
 def test_bad_key_files(folder: Path) -> None:

@@ -174,6 +174,8 @@ class Supervisor:
         child.running = child.output = None
         if status == 0 or self.draining:
             child.left = True
+            if not self.draining:  # the trainer sent it home; one that was just being started would never hear of that
+                self.drain()
         else:
             child.died(status)
 

@@ -63,3 +63,25 @@ def _outside(numbers: tuple[int, int, int, int], rows: int, cols: int) -> str:
         if row >= rows or col >= cols:
             return f"({row}, {col})"
     return ""
+
+
+class PairAnswers:
+    """The answers of a game whose actions are two cells: `parse`, `unreadable` and `action_text` of `Game`."""
+
+    rows: int
+    cols: int
+    num_actions: int
+
+    def parse(self, text: str) -> int | None:
+        """Two cells such as `(0, 1) (2, 3)`, whether or not the rules allow them; None if they are unreadable."""
+        return parse_pair(text, self.rows, self.cols)
+
+    def unreadable(self, text: str) -> str | None:
+        """Why `parse` gives None, or None if it does not."""
+        return unreadable_pair(text, self.rows, self.cols)
+
+    def action_text(self, action: int) -> str:
+        """Two cells as `(r1, c1) (r2, c2)`. Raises `ValueError` for no action of this board."""
+        if not 0 <= action < self.num_actions:
+            raise ValueError(f"action {action} is not 0 .. {self.num_actions - 1}")
+        return pair_text(action, self.rows, self.cols)

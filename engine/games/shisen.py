@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from engine.game import UNREADABLE, Game, Integers, Step, check_actions, check_seeds, check_state, resolve, state_hash
 from engine.games import shape_words
-from engine.games.pairs import pair_cells, pair_text, parse_pair, unreadable_pair
+from engine.games.pairs import PairAnswers, pair_cells
 from engine.games.shisen_settings import LEVELS as LEVELS
 from engine.games.shisen_settings import Settings, make_settings
 from engine.render import frame, photos
@@ -52,7 +52,7 @@ TURNS = ("makes no turn", "makes at most one turn", "makes at most two turns", "
 SHORT_PROMPT = "Shisen-Sho"
 
 
-class Shisen(Game):
+class Shisen(PairAnswers, Game):
     """The game at given settings."""
 
     name = "shisen"
@@ -171,20 +171,6 @@ class Shisen(Game):
             return np.full((self.rows, self.cols), UNREADABLE, np.uint8)
         numbers = {word: number for number, word in enumerate(self._words)}
         return np.array([[numbers.get(word, UNREADABLE) for word in line] for line in lines], np.uint8)
-
-    def parse(self, text: str) -> int | None:
-        """Two cells such as `(0, 1) (2, 3)`."""
-        return parse_pair(text, self.rows, self.cols)
-
-    def unreadable(self, text: str) -> str | None:
-        """Why `parse` gives None, or None if it does not."""
-        return unreadable_pair(text, self.rows, self.cols)
-
-    def action_text(self, action: int) -> str:
-        """Two cells as `(r1, c1) (r2, c2)`."""
-        if not 0 <= action < self.num_actions:
-            raise ValueError(f"action {action} is not 0 .. {self.num_actions - 1}")
-        return pair_text(action, self.rows, self.cols)
 
     def sprites(self, state: Records) -> Records:
         """The frames as sprite numbers, [N] of draw_dtype: 1 + kind * number of pictures + picture, 0 empty."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.game import Game, Integers, Step, check_actions, check_seeds, check_state, near_best, resolve, state_hash
-from engine.games.pairs import pair_text, parse_pair, unreadable_pair
+from engine.games.pairs import PairAnswers, pair_text
 from engine.games.shape_words import describe_board, perceived_board, tile_words
 from engine.games.swap_settings import LEVELS as LEVELS
 from engine.games.swap_settings import Settings, tiles_in_play
@@ -59,7 +59,7 @@ class SwapStep(Step):
     """Tiles [N] that vanished after the swap's own runs had, none of which is paid."""
 
 
-class Swap(Game):
+class Swap(PairAnswers, Game):
     """The game at given settings."""
 
     name = "swap"
@@ -169,20 +169,6 @@ class Swap(Game):
         """A description read back as tiles [rows, cols]; words for no tile of these settings are unreadable."""
         look = self._settings
         return perceived_board(text, self.rows, self.cols, look.num_shapes, look.num_colours * look.num_shapes)
-
-    def parse(self, text: str) -> int | None:
-        """Two cells such as (0, 1) (0, 2); neighbours or not, for a swap of others is readable but not legal."""
-        return parse_pair(text, self.rows, self.cols)
-
-    def unreadable(self, text: str) -> str | None:
-        """Why `parse` gives None, or None if it does not."""
-        return unreadable_pair(text, self.rows, self.cols)
-
-    def action_text(self, action: int) -> str:
-        """The two cells of an action."""
-        if not 0 <= action < self.num_actions:
-            raise ValueError(f"action {action} is not 0 .. {self.num_actions - 1}")
-        return pair_text(action, self.rows, self.cols)
 
     def sprites(self, state: Records) -> Records:
         """The frames as sprite numbers, [N] of draw_dtype: a tile's sprite is its number."""

@@ -28,7 +28,7 @@ class Child:
     """One process of ours; its output goes to a log file and, if asked for, to `show`."""
 
     def __init__(self, name: str, command: Sequence[str], log: Path, show: Callable[[str], None] | None = None) -> None:
-        self.name, self.log = name, log
+        self.name, self.log, self._show = name, log, show
         self.last_lines: deque[str] = deque(maxlen=NUM_LAST_LINES)
         self._ready = threading.Event()
         self.process = subprocess.Popen(
@@ -41,7 +41,7 @@ class Child:
             env=quiet_threads(),
             start_new_session=True,  # Ctrl-C reaches us alone; we end our children ourselves
         )
-        self._reader = threading.Thread(target=self._read, args=(show,), name=f"{name}-output", daemon=True)
+        self._reader = threading.Thread(target=self._read, name=f"{name}-output", daemon=True)
         self._reader.start()
 
     @property
@@ -61,7 +61,8 @@ class Child:
         return f"{self.name} ended with status {self.process.returncode}; it said (all of it in {self.log}):\n{said}"
 
     def stop(self) -> None:
-        """End it and what it started."""
+        """End it and what it started; what it says of that goes to its log alone."""
+        self._show = None
         if self.alive:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -71,7 +72,7 @@ class Child:
                 self.process.wait()
         self._reader.join(timeout=2.0)
 
-    def _read(self, show: Callable[[str], None] | None) -> None:
+    def _read(self) -> None:
         assert self.process.stdout is not None
         with self.process.stdout as output, self.log.open("a") as file:
             for line in output:
@@ -80,8 +81,8 @@ class Child:
                 self.last_lines.append(line.rstrip())
                 if line.startswith(READY):
                     self._ready.set()
-                if show is not None:
-                    show(line.rstrip())
+                if self._show is not None:
+                    self._show(line.rstrip())
 
 
 class Services:
@@ -108,7 +109,9 @@ class Services:
         self._node = Child("g1 serve", _g1(*command), self._folder / "node.log")
 
     def start_pool(self) -> None:
-        """Start `g1 pool`."""
+        """Start `g1 pool`, unless it runs."""
+        if self._pool is not None:
+            return
         command = ["pool", "--trainer", self.trainer_address, "--node", self.node_address]
         command += ["--workers", str(self._num_workers), "--capacity", str(self._capacity)]
         self._pool = Child("g1 pool", _g1(*command), self._folder / "pool.log", self._show)

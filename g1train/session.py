@@ -61,15 +61,16 @@ class Session:
         self._probe = _probe_prompt(config)
 
     def start(self, model: Path) -> None:
-        """Start node and pool where they are ours. The node loads while the trainer goes on."""
+        """Start the node where it is ours; it loads while the trainer goes on."""
         if self.services is not None:
             self.services.start_node(model)
-            self.services.start_pool()
 
     def wait_for_node(self) -> wire.Welcome:
-        """Until the node answers. Raises `ConnectError` in the end, `WorkerError` if it is ours and died."""
+        """Until the node answers, and workers may play. Raises `ConnectError` in the end, `WorkerError` if the node is
+        ours and died."""
         if self.services is not None:
             self._wait_until_ready(self.services)
+            self.services.start_pool()
         else:
             self.display.say(f"waiting for the inference node at {self.node_address}")
         return self.client.join(timeout_s=NODE_START_S)
@@ -114,10 +115,10 @@ class Session:
 
     def close(self) -> None:
         """End what is ours; the pool and node of others wait for the next trainer."""
-        self.dispatcher.close()
-        self.client.close()
         if self.services is not None:
             self.services.stop()
+        self.dispatcher.close()
+        self.client.close()
 
     def _wait_until_ready(self, services: Services) -> None:
         if not services.node_ready:

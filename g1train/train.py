@@ -52,12 +52,11 @@ def resume(folder: Path, display: Display, external: bool = False) -> dict[str, 
 
 def _run(config: Config, opened: run.Run, display: Display, external: bool, found: Path | None) -> dict[str, Any]:
     display.say(f"run folder: {opened.folder}")
-    services = None
-    if not external:
-        services = Services(opened.folder, config.pool.num_workers, config.pool.capacity, display.say)
     try:
         source = _source_model(config, opened)
         learner = Learner(found / "model" if found else source, config.model.dtype, config.trainer, config.seed)
+        pool = config.pool
+        services = None if external else Services(opened.folder, pool.num_workers, pool.capacity, display.say)
         session = Session(config, opened, learner, display, services)
         try:
             with _stop_on_signal(session):
@@ -66,8 +65,6 @@ def _run(config: Config, opened: run.Run, display: Display, external: bool, foun
         finally:
             session.close()
     finally:
-        if services is not None:
-            services.stop()
         opened.close()
     results = {**results, "run": str(opened.folder)}
     run.write_atomically(opened.folder / "results.json", json.dumps(results, indent=2).encode() + b"\n")

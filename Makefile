@@ -18,6 +18,8 @@ demo: setup
 
 test: setup check
 	$(BIN)/python -m pytest
+	@echo "the rules once more, as plain Python instead of compiled"
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/games tests/unit/test_rng.py tests/unit/test_compose.py
 
 check: setup
 	$(BIN)/ruff check .

@@ -6,10 +6,12 @@ Every name of vLLM that the project uses is used here.
 import json
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -51,18 +53,20 @@ def model(request: pytest.FixtureRequest, tiny_model: Path, tmp_path_factory: py
 
 
 @pytest.fixture(scope="module")
-def client(model: Path) -> Iterator[NodeClient]:
+def node(model: Path) -> Iterator[tuple[processes.Process, str]]:
+    """The process and its address."""
     arguments = ("serve", "configs/nano/2048.toml", "--model", str(model), "--bind", "tcp://127.0.0.1:0")
-    with processes.started(
-        "g1train.cli", *arguments, "--set", "node.backend='vllm'", "--parent", str(os.getpid())
-    ) as node:
-        assert node.stdout is not None
-        line = next(line for line in node.stdout if line.startswith("node ready at "))
-        found = NodeClient(line.split()[3], name="test", timeout_s=120)
+    sets = ("--set", "node.backend='vllm'", "--parent", str(os.getpid()))
+    with processes.started("g1train.cli", *arguments, *sets) as process:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if line.startswith("node ready at "))
+        yield process, line.split()[3]
+
+
+@pytest.fixture(scope="module")
+def client(node: tuple[processes.Process, str]) -> Iterator[NodeClient]:
+    with NodeClient(node[1], name="test", timeout_s=120) as found:
         yield found
-        found.close()
-        node.terminate()
-        assert node.wait(60) == 0
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +140,16 @@ def test_a_failed_transfer_is_told_and_can_be_mended(client: NodeClient, learner
 
 def test_nothing_is_left_in_shared_memory() -> None:
     assert not list(Path("/dev/shm").glob(f"g1-weights-{os.getpid()}-*"))
+
+
+def test_whatever_ends_the_node_ends_vllm_too(node: tuple[processes.Process, str], model: Path) -> None:
+    process = node[0]
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) >= 2  # EngineCore and its worker
+    if "untied" in str(model):
+        processes.kill(process.pid)
+        assert process.wait(60) == -signal.SIGKILL
+    else:
+        process.terminate()
+        assert process.wait(60) == 0
+    processes.eventually(lambda: not any(processes.alive(one.pid) for one in family))

@@ -143,9 +143,11 @@ class Hub(Generic[P]):
             reason = f"{join.name} speaks protocol {join.protocol}, this side {wire.PROTOCOL}: install the same version"
             self.fault(identity, reason)
             return
-        for peer in list(self.peers.values()):
-            if identity == peer.identity or (peer.join.role, peer.join.name) == (join.role, join.name):
-                self._drop(peer, "joined anew")
+        lives = [peer for peer in self.peers.values() if (peer.join.role, peer.join.name) == (join.role, join.name)]
+        if any(peer.join.pid == join.pid and peer.join.attempt > join.attempt for peer in lives):
+            return  # a connection that this client gave up before it made the one that it has
+        for peer in [*lives, self.peers.get(identity)]:
+            self._drop(peer, "joined anew")
         if len(self.peers) >= self._max_peers:
             self.fault(identity, f"{len(self.peers)} clients are here already, which is the limit")
             return

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Literal
 
+import msgspec
 import zmq
 
 from engine import sockets, wire
@@ -45,6 +46,7 @@ class Link:
         self.trouble = ""
         """Why the server does not let us in, once that is known."""
         self._context, self._join, self._keys = context, join, keys
+        self._attempt = 0
         self._notice_at = time.monotonic() + FIRST_NOTICE_S
         self._outbox: list[wire.AnyMessage] = []
         self._monitor: sockets.Socket | None = None
@@ -98,7 +100,8 @@ class Link:
             self._beat_at = now + wire.HEARTBEAT_S
             self.send(wire.Beat(self.load))
         elif not self._asked:
-            self._asked = self._put(wire.encode(self._join))
+            self._attempt += 1
+            self._asked = self._put(wire.encode(msgspec.structs.replace(self._join, attempt=self._attempt)))
             self._beat_at = now + TRY_AGAIN_S
             self._heard = now
 

@@ -150,12 +150,16 @@ class Round(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Join(Message, frozen=True):
-    """First message of every connection. Example: `Join("worker", "host-1/0", 4242)`."""
+    """First message of every connection. Example: `Join("worker", "host-1/0", 4242)`.
+
+    `attempt` counts a client's connections: those that it gave up may be read after the one that it has now.
+    """
 
     role: Literal["worker", "trainer", "monitor"]
     name: Name
     pid: int
     protocol: int = PROTOCOL
+    attempt: int = 0
 
 
 class Welcome(Message, frozen=True):

@@ -22,6 +22,7 @@ import msgspec
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+from transformers.utils import logging
 
 SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -101,6 +102,7 @@ def build(folder: str | Path, *, texts: Iterable[str], seed: int = 0, size: str 
     if target.exists():
         raise ValueError(f"{target} exists already: choose another folder or remove it first")
     numbers = size if isinstance(size, Size) else _size_named(size)
+    logging.disable_progress_bar()  # it would show one shard
     tokenizer = build_tokenizer(texts)
     model = build_model(build_config(numbers, tokenizer), seed)
     target.parent.mkdir(parents=True, exist_ok=True)

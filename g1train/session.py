@@ -115,10 +115,10 @@ class Session:
 
     def close(self) -> None:
         """End what is ours; the pool and node of others wait for the next trainer."""
+        self.client.close()
         if self.services is not None:
             self.services.stop()
         self.dispatcher.close()
-        self.client.close()
 
     def _wait_until_ready(self, services: Services) -> None:
         if not services.node_ready:

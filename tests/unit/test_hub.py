@@ -63,6 +63,14 @@ def test_strangers_are_told_to_join(hub: Hub[Peer]) -> None:
     assert heard(hub) == {b"a": [hubs.STRANGER]}
 
 
+def test_a_connection_given_up_earlier_does_not_replace_the_one_of_now(hub: Hub[Peer]) -> None:
+    say(hub, b"new", wire.Join("worker", "a", 1, attempt=3))
+    say(hub, b"old", wire.Join("worker", "a", 1, attempt=2))
+    assert sorted(hub.peers) == [b"new"]
+    say(hub, b"next life", wire.Join("worker", "a", 2, attempt=1))
+    assert sorted(hub.peers) == [b"next life"]
+
+
 def test_there_is_room_for_so_many_and_no_more(hub: Hub[Peer], gone: list[tuple[str, str]]) -> None:
     for name in ("a", "b", "c"):
         say(hub, name.encode(), wire.Join("worker", name, 1))

@@ -65,7 +65,14 @@ def test_every_message_has_an_example_here() -> None:
 
 def test_other_libraries_read_and_write_it() -> None:
     (header,) = msgpack.unpackb(wire.encode(wire.Join("worker", "host-1/0", 4242)))
-    assert header == {"type": "join", "role": "worker", "name": "host-1/0", "pid": 4242, "protocol": wire.PROTOCOL}
+    assert header == {
+        "type": "join",
+        "role": "worker",
+        "name": "host-1/0",
+        "pid": 4242,
+        "protocol": wire.PROTOCOL,
+        "attempt": 0,
+    }
     assert wire.decode([msgpack.packb([{"type": "pull", "credit": 3}])]) == [wire.Pull(3)]
 
 

@@ -187,12 +187,12 @@ def test_what_a_worker_died_of_is_told_at_the_trainer(
 
 def test_a_node_answers_what_it_has_before_it_leaves(tmp_path: Path) -> None:
     address = f"ipc://{tmp_path}/node"
-    ask = wire.Ask(0, [wire.Turn("")], 1, 1500, 1.0, 1)
-    for num_signals in (1, 2):
+    for num_signals, takes_ms in ((1, 1500), (2, 20_000)):
+        ask = wire.Ask(0, [wire.Turn("")], 1, takes_ms, 1.0, 1)
         with processes.started("tests.digests", address) as node, NodeClient(address, timeout_s=DEADLINE_S) as client:
             client.join()
             with ThreadPoolExecutor() as threads, Monitor("ipc:///nowhere", address) as monitor:
-                answer = threads.submit(client.ask, ask, 5.0)
+                answer = threads.submit(client.ask, ask, DEADLINE_S)
                 processes.eventually(partial(is_asking, monitor))
                 for _ in range(num_signals):
                     node.terminate()

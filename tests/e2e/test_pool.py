@@ -192,7 +192,7 @@ def test_a_node_answers_what_it_has_before_it_leaves(tmp_path: Path) -> None:
         with processes.started("tests.digests", address) as node, NodeClient(address, timeout_s=DEADLINE_S) as client:
             client.join()
             with ThreadPoolExecutor() as threads, Monitor("ipc:///nowhere", address) as monitor:
-                answer = threads.submit(client.ask, ask, DEADLINE_S)
+                answer = threads.submit(client.ask, ask, 10.0)
                 processes.eventually(partial(is_asking, monitor))
                 for _ in range(num_signals):
                     node.terminate()

@@ -46,7 +46,7 @@ class Link:
         self.trouble = ""
         """Why the server does not let us in, once that is known."""
         self._context, self._join, self._keys = context, join, keys
-        self._attempt = 0
+        self._attempt, self._broken = 0, False
         self._notice_at = time.monotonic() + FIRST_NOTICE_S
         self._outbox: list[wire.AnyMessage] = []
         self._monitor: sockets.Socket | None = None
@@ -77,7 +77,7 @@ class Link:
         if self.welcome is not None:
             log.warning("lost the %s at %s (%s); joining again", self.server, self.address, reason)
             self._notice_at = time.monotonic() + FIRST_NOTICE_S
-        self.welcome = None
+        self.welcome, self._broken = None, False
         self._outbox.clear()
         self._close(0)
         self.socket = self._open()
@@ -129,12 +129,11 @@ class Link:
             self._outbox.append(message)
 
     def flush(self) -> None:
-        """Let everything leave; a connection that takes nothing is broken, and is renewed."""
+        """Let everything leave; a connection that takes nothing is broken: renewed once all that came is read."""
         outbox, self._outbox = self._outbox, []
         for parcel in wire.parcels(outbox):
-            if not self._put(parcel):
-                self.renew("the connection broke")
-                return
+            if not self._broken and not self._put(parcel):
+                self._broken = True
 
     def messages(self) -> Iterator[wire.AnyMessage]:
         """What has arrived, less beats and calls to join again."""
@@ -142,6 +141,8 @@ class Link:
             try:
                 parts = self.socket.recv_multipart(flags=zmq.NOBLOCK)
             except zmq.Again:
+                if self._broken:
+                    self.renew("the connection broke")
                 return
             self._heard = time.monotonic()
             try:

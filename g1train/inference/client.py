@@ -143,14 +143,15 @@ class NodeClient:
             self._link.send(message)
             while time.monotonic() < deadline:
                 arrived = list(self._turn(deadline))
+                for one in arrived:
+                    if isinstance(one, wire.Answer | wire.Refusal | wire.WeightDone) and one.id == message.id:
+                        self._used = time.monotonic() if self._link.joined else 0.0
+                        return one
                 if any(isinstance(one, wire.Welcome) for one in arrived) or not self._link.joined:
                     self._used = 0.0
                     raise ConnectError(f"the node at {self.address} went down, or was restarted, during the call")
                 self._faults(arrived)
                 self._used = time.monotonic()
-                for one in arrived:
-                    if isinstance(one, wire.Answer | wire.Refusal | wire.WeightDone) and one.id == message.id:
-                        return one
             return None
 
     def _turn(self, deadline: float) -> Iterator[wire.AnyMessage]:

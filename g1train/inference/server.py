@@ -30,7 +30,7 @@ from g1train.inference.gate import Gate, Refused
 log = logging.getLogger("g1")
 READ_AT_ONCE = 64  # parcels, before answers are given a chance
 NUM_LATENCIES = 4096
-LAST_WORDS_MS = 500
+LAST_WORDS_MS = 2000
 
 
 @dataclass
@@ -91,6 +91,7 @@ class Node:
         elif self._num_asks:
             log.info("answering %d asks; once more to stop at once", self._num_asks)
         self._leaving = True
+        self._socket.set(zmq.LINGER, LAST_WORDS_MS)  # the last answers are still on their way out when it is closed
         self._posted.set()
 
     def _end(self) -> None:

@@ -44,7 +44,7 @@ class _BeforeTorchvision(importlib.abc.MetaPathFinder):
     """Declares the operators at the first import of torchvision, then steps aside."""
 
     # Keeps the declaration alive: torch forgets a library that is collected.
-    library: object = None
+    declared: object = None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -58,7 +58,7 @@ class _BeforeTorchvision(importlib.abc.MetaPathFinder):
             library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
             for name in OPERATORS:
                 library.define(name + SCHEMA)
-            _BeforeTorchvision.library = library
+            _BeforeTorchvision.declared = library
         return None
 
 

@@ -23,7 +23,6 @@ import typer
 from engine import process
 from engine.errors import ConfigError
 from g1train import config as configs
-from g1train.config import Config
 
 app = typer.Typer(
     name="g1",
@@ -57,8 +56,8 @@ def train(
     if (config is None) == (resume is None):
         raise ConfigError("give either a configuration or --resume RUN_FOLDER")
     chosen = None if config is None else configs.load(config, overrides)
-    if chosen is not None:
-        _check_model(chosen)
+    if chosen is not None and chosen.model.path:
+        configs.check_model(chosen.model.path)
     os.environ.update(_quiet_threads())
     from g1train import train as training
     from g1train.display import Display, results_table
@@ -208,18 +207,6 @@ def main() -> None:
     except KeyboardInterrupt:
         print("g1: interrupted", file=sys.stderr)
         raise SystemExit(130) from None
-
-
-def _check_model(config: Config) -> None:
-    """Before anything heavy is imported: is there a model to start from?"""
-    path = Path(config.model.path)
-    if config.model.path and not (path / "config.json").is_file():
-        from engine.errors import CheckpointError
-
-        raise CheckpointError(
-            f"there is no model at {path} (no config.json); give model.path a Hugging Face folder of a Qwen2.5-VL, "
-            'or leave it out and set model.nano = "1m"'
-        )
 
 
 def _quiet_threads() -> dict[str, str]:

@@ -48,6 +48,7 @@ class Order:
 
     def __init__(self, count: int, seed: int) -> None:
         self.count, self.seed = count, seed
+        self._number, self._permutation = -1, np.empty(0, np.int64)
 
     def batch(self, step: int, size: int) -> list[int]:
         """Indices of the batch of `step`; one batch may span two epochs."""
@@ -55,7 +56,7 @@ class Order:
         return [int(self._epoch(place // self.count)[place % self.count]) for place in places]
 
     def _epoch(self, number: int) -> np.ndarray:
-        if getattr(self, "_number", None) != number:
+        if self._number != number:
             self._number = number
             self._permutation = np.random.default_rng([self.seed, number]).permutation(self.count)
         return self._permutation

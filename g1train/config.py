@@ -15,7 +15,7 @@ import msgspec
 import tomli_w
 
 from engine.episode import make_game
-from engine.errors import ConfigError
+from engine.errors import CheckpointError, ConfigError
 from engine.ticket import GameSpec, Sampling, Setting
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -200,6 +200,17 @@ def from_dict(data: dict[str, Any], source: str = "the configuration") -> Config
         raise ConfigError(f"{source}: {_named(str(error))}") from error
     _check_meaning(config, source)
     return config
+
+
+def check_model(path: str | Path) -> Path:
+    """The folder of a model, looked at before anything heavy is loaded. Raises `CheckpointError` if it is none."""
+    folder = Path(path)
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(
+            f"there is no model at {folder} (no config.json); give model.path or --model a Hugging Face folder of a "
+            'Qwen2.5-VL, or train with model.nano = "1m" and no path'
+        )
+    return folder
 
 
 def save(config: Config, path: Path) -> None:

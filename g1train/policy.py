@@ -8,6 +8,7 @@ from torch.utils.checkpoint import checkpoint
 
 from engine.errors import CheckpointError
 from g1train.batch import Batch
+from g1train.config import check_model
 from g1train.tokens import banned_token_ids
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -75,12 +76,7 @@ def load_model(folder: str | Path, dtype: str) -> Any:
 
     logging.disable_progress_bar()  # of shards: we have a display of our own
 
-    path = Path(folder)
-    if not (path / "config.json").is_file():
-        raise CheckpointError(
-            f"there is no model at {path} (no config.json); give model.path a Hugging Face folder of a Qwen2.5-VL, "
-            'or set model.nano = "1m" and no path'
-        )
+    path = check_model(folder)
     try:
         model, info = Qwen2_5_VLForConditionalGeneration.from_pretrained(
             path, dtype=DTYPES[dtype], attn_implementation="sdpa", output_loading_info=True, local_files_only=True

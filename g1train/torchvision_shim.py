@@ -53,12 +53,12 @@ class _BeforeTorchvision(importlib.abc.MetaPathFinder):
             return None
         sys.meta_path.remove(self)
         if mismatched():
-            import torch
+            from torch import library
 
-            library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+            declared: Any = library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
             for name in OPERATORS:
-                library.define(name + SCHEMA)
-            _BeforeTorchvision.declared = library
+                declared.define(name + SCHEMA)
+            _BeforeTorchvision.declared = declared
         return None
 
 

@@ -17,14 +17,13 @@ from engine.game import (
     Step,
     check_actions,
     check_seeds,
-    check_state,
     near_best,
     resolve,
-    state_hash,
 )
+from engine.games.grid import GridGame
 from engine.levels import PERCEPTION, Levels, Perception
 from engine.render import frame
-from engine.render.atlas import Atlas, Layout
+from engine.render.atlas import Atlas
 from native import g2048 as kernels
 from native import g2048_search as search
 from native.state import Records
@@ -90,9 +89,10 @@ def _values() -> npt.NDArray[np.int32]:
     return search.value_table()
 
 
-class G2048(Game):
+class G2048(GridGame):
     """The game at given settings."""
 
+    _settings: Settings
     name = "2048"
     num_actions = kernels.NUM_ACTIONS
     cells_per_action = 0
@@ -105,7 +105,6 @@ class G2048(Game):
         self.rows, self.cols = settings.rows, settings.cols
         self._slides, self._largest = _tables()
         self._layout = frame.layout(self.rows, self.cols, tile_px, len(CELLS), settings.strip, settings)
-        self._draw_dtype = self._layout.draw_dtype
 
     @property
     def prompt(self) -> str:
@@ -120,16 +119,6 @@ class G2048(Game):
         from engine.render.g2048 import draw_atlas  # pygame: only for games that are looked at
 
         return draw_atlas(self._layout, self._settings.nearness, self._settings.grid_lines)
-
-    @property
-    def layout(self) -> Layout:
-        """Where things lie on a frame: the board, and the strip if there is one."""
-        return self._layout
-
-    @property
-    def draw_dtype(self) -> np.dtype[np.void]:
-        """One frame: exponents `board` uint16[rows, cols], glyphs `strip` uint16[1, cells], and what the level adds."""
-        return self._draw_dtype
 
     def reset(self, seeds: Integers) -> Records:
         """Fresh games [N] with two tiles each."""
@@ -209,16 +198,6 @@ class G2048(Game):
             raise ValueError(f"action {action} is not 0 .. {self.num_actions - 1}")
         return ACTIONS[action]
 
-    def sprites(self, state: Records) -> Records:
-        """The frames as sprite numbers, [N] of draw_dtype: a tile's sprite is its exponent."""
-        draws = np.empty(len(state), self._draw_dtype)
-        draws["board"] = self.board(state)
-        if self._settings.strip:
-            draws["strip"] = frame.strip_glyphs(state["score"], self._layout.grids[1].cols)
-        if self._settings.dressed:
-            frame.dress(draws, self._layout, self._settings, state_hash(state))
-        return draws
-
     def oracle(self, state: Records) -> npt.NDArray[np.int64]:
         """A strong legal action for each of state[N]; -1 for a game that has ended."""
         self._check(state)
@@ -252,9 +231,6 @@ class G2048(Game):
             f" so {ACTIONS[move] if move >= 0 else 'nothing'}"
             for rows, cols, (sideways, upright, move) in zip(across.tolist(), down.tolist(), best, strict=True)
         ]
-
-    def _check(self, state: Records) -> None:
-        check_state(state, self.dtype)
 
 
 def _numbers(exponents: list[int]) -> str:

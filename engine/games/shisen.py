@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.game import UNREADABLE, Game, Integers, Step, check_actions, check_seeds, check_state, resolve, state_hash
+from engine.game import UNREADABLE, Game, Integers, Step, check_actions, check_seeds, resolve
 from engine.games import shape_words
+from engine.games.grid import GridGame
 from engine.games.pairs import PairAnswers, pair_cells
 from engine.games.shisen_settings import LEVELS as LEVELS
 from engine.games.shisen_settings import Settings, make_settings
 from engine.render import frame, photos
-from engine.render.atlas import Atlas, Layout
+from engine.render.atlas import Atlas
 from native import shisen as kernels
 from native import shisen_deal as dealing
 from native import shisen_route as routes
@@ -52,9 +53,10 @@ TURNS = ("makes no turn", "makes at most one turn", "makes at most two turns", "
 SHORT_PROMPT = "Shisen-Sho"
 
 
-class Shisen(PairAnswers, Game):
+class Shisen(PairAnswers, GridGame):
     """The game at given settings."""
 
+    _settings: Settings
     name = "shisen"
     dtype = kernels.DTYPE
 
@@ -76,7 +78,6 @@ class Shisen(PairAnswers, Game):
         self._layout = frame.layout(
             self.rows, self.cols, self._settings.tile_px or 0, num_sprites, self._settings.strip, self._settings
         )
-        self._draw_dtype = self._layout.draw_dtype
 
     @property
     def prompt(self) -> str:
@@ -95,16 +96,6 @@ class Shisen(PairAnswers, Game):
         from engine.render.shisen import draw_atlas  # pygame: only for games that are looked at
 
         return draw_atlas(self._layout, self._settings)
-
-    @property
-    def layout(self) -> Layout:
-        """Where things lie on a frame: the board, and the strip if there is one."""
-        return self._layout
-
-    @property
-    def draw_dtype(self) -> np.dtype[np.void]:
-        """One frame: sprites `board` uint16[rows, cols], and whatever the looks add (engine/render/frame.py)."""
-        return self._draw_dtype
 
     def reset(self, seeds: Integers) -> Records:
         """Fresh games [N] on full boards that can be cleared."""
@@ -172,18 +163,11 @@ class Shisen(PairAnswers, Game):
         numbers = {word: number for number, word in enumerate(self._words)}
         return np.array([[numbers.get(word, UNREADABLE) for word in line] for line in lines], np.uint8)
 
-    def sprites(self, state: Records) -> Records:
-        """The frames as sprite numbers, [N] of draw_dtype: 1 + kind * number of pictures + picture, 0 empty."""
-        self._check(state)
-        draws = np.empty(len(state), self._draw_dtype)
+    def _faces(self, state: Records) -> npt.NDArray[np.uint16]:
+        """1 + kind * number of pictures + picture, 0 empty."""
         numbers = np.empty((len(state), self.rows, self.cols), np.uint16)
         kernels.faces(state, self._kind_mask, self._num_pictures, numbers)
-        draws["board"] = numbers
-        if self._settings.strip:
-            draws["strip"] = frame.strip_glyphs(state["score"], self._layout.grids[1].cols)
-        if self._settings.dressed:
-            frame.dress(draws, self._layout, self._settings, state_hash(state))
-        return draws
+        return numbers
 
     def oracle(self, state: Records) -> npt.NDArray[np.int64]:
         """The next pair of a way to clear each board, else of the longest way found; -1 for a game that has ended."""
@@ -242,9 +226,6 @@ class Shisen(PairAnswers, Game):
         actions, outcomes = np.empty(len(state), np.int64), np.empty(len(state), np.int64)
         search.oracle(state, np.zeros(1, search.DESK), *self._rules, actions, outcomes)
         return actions, outcomes
-
-    def _check(self, state: Records) -> None:
-        check_state(state, self.dtype)
 
 
 def make(settings: dict[str, Any]) -> Game:

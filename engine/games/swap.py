@@ -13,13 +13,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from engine.game import Game, Integers, Step, check_actions, check_seeds, check_state, near_best, resolve, state_hash
+from engine.game import Game, Integers, Step, check_actions, check_seeds, near_best, resolve
+from engine.games.grid import GridGame
 from engine.games.pairs import PairAnswers, pair_text
 from engine.games.shape_words import describe_board, perceived_board, tile_words
 from engine.games.swap_settings import LEVELS as LEVELS
 from engine.games.swap_settings import Settings, tiles_in_play
 from engine.render import frame
-from engine.render.atlas import Atlas, Layout
+from engine.render.atlas import Atlas
 from native import swap as kernels
 from native import swap_search as search
 from native.state import Records
@@ -59,9 +60,10 @@ class SwapStep(Step):
     """Tiles [N] that vanished after the swap's own runs had, none of which is paid."""
 
 
-class Swap(PairAnswers, Game):
+class Swap(PairAnswers, GridGame):
     """The game at given settings."""
 
+    _settings: Settings
     name = "swap"
     dtype = kernels.DTYPE
 
@@ -74,7 +76,6 @@ class Swap(PairAnswers, Game):
         self.settings: dict[str, Any] = msgspec.structs.asdict(self._settings)
         num_tiles = 1 + settings.num_colours * settings.num_shapes
         self._layout = frame.layout(self.rows, self.cols, tile_px, num_tiles, settings.strip, self._settings)
-        self._draw_dtype = self._layout.draw_dtype
         self._tiles = tiles_in_play(self.num_kinds, settings.num_colours, settings.num_shapes)
         self._order = sorted((tile, kind) for kind, tile in enumerate(self._tiles.tolist()) if tile)
         self._kinds = np.zeros(256, np.uint8)
@@ -96,16 +97,6 @@ class Swap(PairAnswers, Game):
 
         look = self._settings
         return draw_atlas(self._layout, look.num_colours, look.num_shapes, look.nearness, look.grid_lines)
-
-    @property
-    def layout(self) -> Layout:
-        """Where things lie on a frame: the board, and the strip if there is one."""
-        return self._layout
-
-    @property
-    def draw_dtype(self) -> np.dtype[np.void]:
-        """One frame: tiles `board` uint16[rows, cols], and whatever the looks add (engine/render/frame.py)."""
-        return self._draw_dtype
 
     def reset(self, seeds: Integers) -> Records:
         """Fresh games [N]: no run on the board, and at least one swap that makes one."""
@@ -170,16 +161,6 @@ class Swap(PairAnswers, Game):
         look = self._settings
         return perceived_board(text, self.rows, self.cols, look.num_shapes, look.num_colours * look.num_shapes)
 
-    def sprites(self, state: Records) -> Records:
-        """The frames as sprite numbers, [N] of draw_dtype: a tile's sprite is its number."""
-        draws = np.empty(len(state), self._draw_dtype)
-        draws["board"] = self.board(state)
-        if self._settings.strip:
-            draws["strip"] = frame.strip_glyphs(state["score"], self._layout.grids[1].cols)
-        if self._settings.dressed:
-            frame.dress(draws, self._layout, self._settings, state_hash(state))
-        return draws
-
     def oracle(self, state: Records) -> npt.NDArray[np.int64]:
         """The swap that clears most and leaves most swaps, for each of state[N]; -1 for a game that has ended."""
         self._check(state)
@@ -220,9 +201,6 @@ class Swap(PairAnswers, Game):
 
     def _named(self, action: int, otherwise: str) -> str:
         return pair_text(action, self.rows, self.cols) if action >= 0 else otherwise
-
-    def _check(self, state: Records) -> None:
-        check_state(state, self.dtype)
 
 
 def make(settings: dict[str, Any]) -> Game:

@@ -3,7 +3,7 @@
 import importlib.util
 
 from engine.errors import CheckpointError
-from g1train.config import Config
+from g1train.config import Config, check_model
 from g1train.inference.backend import Backend
 from g1train.inference.scripted import PLAYERS, Scripted
 
@@ -15,6 +15,7 @@ def make(config: Config, model: str) -> Backend:
         return Scripted(name)
     if not model:
         raise CheckpointError("no model to serve: give --model FOLDER or set model.path")
+    check_model(model)
     if name == "auto":
         name = "vllm" if importlib.util.find_spec("vllm") else "transformers"
     if name == "vllm":

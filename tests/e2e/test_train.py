@@ -202,6 +202,13 @@ def test_a_missing_model_folder() -> None:
     assert "model.path" in line
 
 
+@pytest.mark.parametrize("backend", ["vllm", "transformers"])
+def test_a_missing_model_folder_of_the_node(backend: str) -> None:
+    line = failure("serve", "configs/nano/2048.toml", "--model", "/nowhere", "--set", f"node.backend='{backend}'")
+    assert "no model at /nowhere" in line
+    assert "--model" in line
+
+
 def test_a_busy_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"

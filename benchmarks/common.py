@@ -68,14 +68,16 @@ def _commit() -> str:
     return (head.stdout.strip() or "unknown") + ("+" if changed.stdout.strip() else "")
 
 
-def report(name: str, title: str, rows: Sequence[Row]) -> None:
-    """Print the rows as a table, then everything as one line of JSON; with --save keep both."""
+def report(name: str, title: str, rows: Sequence[Row], repeats: int = REPEATS) -> None:
+    """Print the rows as a table, then everything as one line of JSON; with --save keep both. None is what a row has no
+    figure for."""
     table = Table(title=title, title_justify="left")
     for index, column in enumerate(rows[0]):
         table.add_column(column, justify="right" if index else "left")
     for row in rows:
         table.add_row(*(_plain(value) for value in row.values()))
-    last = json.dumps({"benchmark": name, "machine": machine(), "repeats": REPEATS, "rows": list(rows)})
+    result = {"benchmark": name, "machine": machine(), "repeats": repeats, "rows": list(rows)}
+    last = json.dumps(result, allow_nan=False)
     files = [sys.stdout]
     if "--save" in sys.argv[1:]:
         RESULTS.mkdir(exist_ok=True)
@@ -88,6 +90,8 @@ def report(name: str, title: str, rows: Sequence[Row]) -> None:
 
 
 def _plain(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

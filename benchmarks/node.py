@@ -150,8 +150,8 @@ def measure(chosen: argparse.Namespace, model: str, folder: str) -> list[Row]:
 
 
 def row_of(name: str, runs: list[Figures]) -> Row:
-    def median(key: str) -> float:
-        return statistics.median(run.get(key, float("nan")) for run in runs)
+    def median(key: str) -> float | None:
+        return statistics.median(run[key] for run in runs) if key in runs[0] else None
 
     rate = statistics.median(run["tokens"] / run["seconds"] for run in runs)
     return {
@@ -188,7 +188,7 @@ def main() -> None:
             row["ratio"] = row["tokens/s"] / rows[0]["tokens/s"]
             row["picture"] = "#" * round(30 * row["ratio"])
         title = f"Node: tokens a second, {chosen.groups} prompts, n = {chosen.samples}, {chosen.tokens} tokens"
-        report("node", title, rows)
+        report("node", title, rows, NUM_RUNS)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,8 @@ def main() -> None:
         return
     trees = {"now": TREE} if chosen.before is None else {"before": chosen.before.resolve(), "now": TREE}
     rows = [row for player in PLAYERS for number in chosen.workers for row in measure(player, number, trees)]
-    report("pool", f"Pool: samples a second, {NUM_TICKETS} groups of {NUM_SAMPLES}, medians of {NUM_RUNS}", rows)
+    title = f"Pool: samples a second, {NUM_TICKETS} groups of {NUM_SAMPLES}, medians of {NUM_RUNS}"
+    report("pool", title, rows, NUM_RUNS)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from engine import codec, episode, wire
+from engine.errors import WireError
 from engine.link import Link
 
 log = logging.getLogger("g1")
@@ -40,14 +41,15 @@ class AtlasLedger:
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
-    def use(self, digest: bytes) -> bool:
-        """Note a use; false if the atlas has to be sent first."""
-        known = digest in self._known
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self._known
+
+    def use(self, digest: bytes) -> None:
+        """Note that it was sent, or named by a frame."""
         self._known[digest] = None
         self._known.move_to_end(digest)
         while len(self._known) > wire.ATLAS_SLOTS:
             self._known.popitem(last=False)
-        return known
 
     def clear(self) -> None:
         self._known.clear()
@@ -68,7 +70,7 @@ class Asker:
     def ask(self, play: episode.Play, chain: episode.Chain, ask: wire.Ask) -> None:
         number = next(self._ids)
         self.flights[number] = Flight(play, chain, msgspec.structs.replace(ask, id=number))
-        self._send(self.flights[number])
+        self._send(number)
 
     def arrived(self) -> list[tuple[Flight, wire.Answer]]:
         """Flights that have landed, with their answers."""
@@ -85,8 +87,8 @@ class Asker:
                 case wire.Welcome():
                     self._atlases.clear()
                     self._retries.clear()
-                    for flight in self.flights.values():
-                        self._send(flight)
+                    for number in list(self.flights):
+                        self._send(number)
                 case _:
                     log.warning("from the node: %s", message)
         return landed
@@ -96,8 +98,7 @@ class Asker:
         now = time.monotonic()
         while self._retries and self._retries[0][0] <= now:
             _, number = heapq.heappop(self._retries)
-            if number in self.flights:
-                self._send(self.flights[number])
+            self._send(number)
 
     @property
     def next_retry_s(self) -> float | None:
@@ -119,11 +120,19 @@ class Asker:
         self.link.close()
         self._memory.close()
 
-    def _send(self, flight: Flight) -> None:
-        """Send an ask, its atlas first if the node has not got it. What cannot be sent goes out at the next welcome."""
-        welcome, ask = self.link.welcome, flight.ask
-        if welcome is None:
+    def _send(self, number: int) -> None:
+        """Send an ask, if it is still wanted; without a connection it goes out at the next welcome."""
+        welcome, flight = self.link.welcome, self.flights.get(number)
+        if welcome is None or flight is None:
             return
+        try:
+            self._send_to(welcome, flight)
+        except WireError as error:
+            self._on_refused(flight.play, str(error))
+
+    def _send_to(self, welcome: wire.Welcome, flight: Flight) -> None:
+        """With the atlas first if the node has not got it. Raises `WireError` for what is too long."""
+        ask = flight.ask
         if not welcome.needs_state:
             ask = msgspec.structs.replace(ask, game=None, state=b"")
         atlas = getattr(flight.chain.game, "atlas", None)
@@ -134,8 +143,10 @@ class Asker:
             frame = codec.encode(flight.chain.game.render(flight.chain.record)[0], chosen, self._memory)
             flight.frame = frame if chosen == "shared" else None
             ask = msgspec.structs.replace(ask, turns=[wire.Turn(ask.turns[0].text, frame)])
-        elif atlas is not None and not self._atlases.use(atlas.digest):
-            self.link.send(wire.Atlas(atlas.digest, atlas.to_bytes()))
+        elif atlas is not None:
+            if atlas.digest not in self._atlases:
+                self.link.send(wire.Atlas(atlas.digest, atlas.to_bytes()))
+            self._atlases.use(atlas.digest)
         self.link.send(ask)
 
     def _release(self, flight: Flight) -> None:

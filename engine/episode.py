@@ -128,8 +128,9 @@ class Play:
 def open_plays(wanted: Sequence[tickets.Ticket], names: Sequence[str]) -> list[Play]:
     """Raises `ValueError` for tickets that ask for what cannot be."""
     for ticket in wanted:
-        if ticket.num_samples < 1 or ticket.num_turns < 1:
-            raise ValueError(f"ticket {ticket.index} wants {ticket.num_samples} samples and {ticket.num_turns} turns")
+        if not 1 <= ticket.num_samples <= wire.MAX_SAMPLES or ticket.num_turns < 1:
+            want = f"{ticket.num_samples} samples and {ticket.num_turns} turns"
+            raise ValueError(f"ticket {ticket.index} wants {want}; there are 1 to {wire.MAX_SAMPLES} samples")
     plays: dict[int, Play] = {}
     games = [make_game(ticket.game) for ticket in wanted]
     for _, numbers in _by(range(len(wanted)), lambda number: id(games[number])):

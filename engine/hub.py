@@ -58,7 +58,7 @@ class Hub(Generic[P]):
         self.counts: Counter[str] = Counter()
         self._make, self._welcome, self._report, self._on_gone = make, welcome, report, on_gone
         self._timeout_s, self._max_peers = timeout_s, max_peers
-        self._outbox: dict[bytes, list[wire.AnyMessage]] = {}
+        self._outbox: dict[bytes, list[bytes]] = {}
         self._began = self._beaten = time.monotonic()
 
     def refused(self, who: str) -> None:
@@ -112,14 +112,14 @@ class Hub(Generic[P]):
             self.post(identity, wire.Beat())
 
     def post(self, identity: bytes, message: wire.AnyMessage) -> None:
-        """Have it leave with the next parcel to that peer."""
-        self._outbox.setdefault(identity, []).append(message)
+        """Have it leave with the next parcel to that peer. Raises `WireError` if it is too long."""
+        self._outbox.setdefault(identity, []).append(wire.pack(message))
 
     def outgoing(self) -> Iterator[tuple[bytes, bytes]]:
         """(identity, parcel) of all that was posted since the last call."""
         outbox, self._outbox = self._outbox, {}
-        for identity, messages in outbox.items():
-            for parcel in wire.parcels(messages):
+        for identity, packed in outbox.items():
+            for parcel in wire.parcels(packed):
                 self.counts["parcels_out"] += 1
                 self.counts["bytes_out"] += len(parcel)
                 yield identity, parcel

@@ -48,7 +48,7 @@ class Link:
         self._context, self._join, self._keys = context, join, keys
         self._attempt, self._broken = 0, False
         self._notice_at = time.monotonic() + FIRST_NOTICE_S
-        self._outbox: list[wire.AnyMessage] = []
+        self._outbox: list[bytes] = []
         self._monitor: sockets.Socket | None = None
         self.socket = self._open()
 
@@ -124,9 +124,9 @@ class Link:
         return True
 
     def send(self, message: wire.AnyMessage) -> None:
-        """Have it leave with the next parcel."""
+        """Have it leave with the next parcel. Raises `WireError` if it is too long."""
         if self.joined:
-            self._outbox.append(message)
+            self._outbox.append(wire.pack(message))
 
     def flush(self) -> None:
         """Let everything leave; a connection that takes nothing is broken: renewed once all that came is read."""

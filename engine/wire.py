@@ -13,7 +13,7 @@ does not decode raises `WireError`; its receiver answers with a `Fault` and coun
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -25,10 +25,12 @@ PROTOCOL = 2
 MAX_PARCEL_BYTES = 64 << 20
 PARCEL_BYTES = 1 << 20  # a parcel is closed beyond this, so that nobody waits long for one
 MAX_MESSAGES = 4096  # in one parcel
+HEADER_BYTES = 3  # of a parcel: the length of its array
 HEARTBEAT_S = 1.0
 DEATH_S = 10 * HEARTBEAT_S
 ATLAS_SLOTS = 16  # a node keeps this many atlases a connection, dropping the least recently used; senders count along
 MAX_CREDIT = 4096  # tickets that one worker can hold
+MAX_SAMPLES = 4096  # answers to one ask
 
 Few = msgspec.Meta(max_length=64)
 Many = msgspec.Meta(max_length=MAX_CREDIT)
@@ -135,8 +137,8 @@ class Round(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: str
     frame: Frame
     prompt: bytes
-    samples: Annotated[list[Sample], Many]
-    scores: Annotated[list[Score], Many]
+    samples: Annotated[list[Sample], msgspec.Meta(max_length=MAX_SAMPLES)]
+    scores: Annotated[list[Score], msgspec.Meta(max_length=MAX_SAMPLES)]
     version: int
 
     def __post_init__(self) -> None:
@@ -239,7 +241,7 @@ class Answer(Message, frozen=True):
 
     id: int
     prompt: bytes
-    samples: Annotated[list[Sample], Many]
+    samples: Annotated[list[Sample], msgspec.Meta(max_length=MAX_SAMPLES)]
     version: int
 
     def __post_init__(self) -> None:
@@ -339,22 +341,27 @@ _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Annotated[list[AnyMessage], msgspec.Meta(max_length=MAX_MESSAGES)])
 
 
-def parcels(messages: Sequence[AnyMessage]) -> list[bytes]:
-    """Messages in their order, in as few parcels as they fit into. Raises `WireError` for one that is too long."""
-    closed: list[bytes] = []
+def pack(message: AnyMessage) -> bytes:
+    """One message, to be put into a parcel. Raises `WireError` if it is too long for any."""
+    packed = _encoder.encode(message)
+    if len(packed) + HEADER_BYTES > MAX_PARCEL_BYTES:
+        kind = type(message).__name__
+        raise WireError(f"the {kind} of {len(packed)} bytes is too long to be sent; the limit is {MAX_PARCEL_BYTES}")
+    return packed
+
+
+def parcels(packed: Iterable[bytes]) -> Iterator[bytes]:
+    """Packed messages in their order, in as few parcels as they fit into."""
     parts: list[bytes] = []
     size = 0
-    for message in messages:
-        part = _encoder.encode(message)
-        if len(part) + 5 > MAX_PARCEL_BYTES:
-            kind = type(message).__name__
-            raise WireError(f"a {kind} of {len(part)} bytes is too long to be sent; the limit is {MAX_PARCEL_BYTES}")
+    for part in packed:
         if parts and (size + len(part) > PARCEL_BYTES or len(parts) == MAX_MESSAGES):
-            closed.append(_parcel(parts))
+            yield _parcel(parts)
             parts, size = [], 0
         parts.append(part)
         size += len(part)
-    return [*closed, _parcel(parts)] if parts else closed
+    if parts:
+        yield _parcel(parts)
 
 
 def _parcel(parts: list[bytes]) -> bytes:
@@ -364,7 +371,7 @@ def _parcel(parts: list[bytes]) -> bytes:
 
 def encode(*messages: AnyMessage) -> bytes:
     """One parcel, for who sends little."""
-    (parcel,) = parcels(messages)
+    (parcel,) = parcels(pack(message) for message in messages)
     return parcel
 
 

@@ -24,7 +24,7 @@ import zmq
 
 from engine import codec, episode, process, sockets, wire
 from engine.asker import Asker, Flight
-from engine.errors import ConnectError
+from engine.errors import ConnectError, WireError
 from engine.link import Link, join_as
 from engine.ticket import Ticket
 
@@ -147,7 +147,7 @@ class Worker:
                 group = flight.play.group(self.name)
                 if group is not None:
                     del self._plays[id(flight.play)]
-                    self._report(group)
+                    self._finish(flight.play, group)
 
     def _ask(self, lines: list[tuple[episode.Play, episode.Chain]]) -> None:
         lines = [line for line in lines if id(line[0]) in self._plays]
@@ -170,6 +170,12 @@ class Worker:
             on_failure(things[0], traceback.format_exc())
             return []
 
+    def _finish(self, play: episode.Play, group: wire.Group) -> None:
+        try:
+            self._report(group)
+        except WireError as error:
+            self._fail(play.ticket, play.name, f"{error}; let the ticket have fewer turns or samples")
+
     def _give_up(self, play: episode.Play, reason: str) -> None:
         """A play that cannot go on, whichever of its chains was to blame."""
         if self._plays.pop(id(play), None) is not None:
@@ -180,7 +186,7 @@ class Worker:
         self._report(wire.Failure(ticket.index, name, self.name, reason[-MAX_REASON:]))
 
     def _report(self, result: wire.Group | wire.Failure) -> None:
-        """Give a result home; another ticket is asked for in its place."""
+        """Give a result home; another ticket is asked for in its place. Raises `WireError` if it is too long."""
         self.trainer.send(result)
         self._credit += 1
         self._done += 1

@@ -123,8 +123,9 @@ class Dispatcher:
         """Wait for submitted tickets; their groups in the order of the tickets.
 
         `on_group` gets each group as it comes, and `while_waiting` is called twice a second or more until the last has;
-        both in the calling thread. A ticket that failed three times is set aside: `on_failed` gets it with its
-        traceback, and it is left out of the result; without `on_failed` it is a `WorkerError`, as is the deadline.
+        both in the calling thread. A ticket that failed three times, or that workers die of, is set aside: `on_failed`
+        gets it with the reason, and it is left out of the result; without `on_failed` it is a `WorkerError`, as is the
+        deadline.
         """
         by_index = {ticket.index: ticket for ticket in tickets}
         missing = set(by_index)

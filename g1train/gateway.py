@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import zmq
@@ -44,6 +45,7 @@ class Gateway:
         """Policy version of the newest tickets, for reports."""
         self.crash: Exception | None = None
         self._run, self._closing, self._drain_asked = run, False, False
+        self._cell = b""  # identity of the worker that is kept clear for suspects
         context: sockets.Context = zmq.Context.instance()
         self._router: sockets.Socket = context.socket(zmq.ROUTER)
         try:
@@ -150,6 +152,16 @@ class Gateway:
             log.info("worker %s %s; %d tickets are issued again", worker.join.name, why, lost)
             self.changed.notify_all()
 
+    def _choose_cell(self) -> WorkerPeer | None:
+        """While there are suspects, one worker is kept clear for them, until it has played the last."""
+        cell = next((worker for worker in self.workers if worker.identity == self._cell), None)
+        if self.ledger.has_suspects:
+            cell = cell or min(self.workers, key=lambda one: one.held, default=None)
+        elif cell is not None and not cell.held:
+            cell = None
+        self._cell = b"" if cell is None else cell.identity
+        return cell
+
     def _hand_out(self) -> None:
         """Tickets one by one to whoever has the most credit left, then one message a worker."""
         if self._drain_asked:
@@ -157,13 +169,20 @@ class Gateway:
             for worker in self.workers:
                 worker.credit = 0
                 self.hub.post(worker.identity, wire.Drain())
-        ready = [worker for worker in self.workers if worker.credit]
         work: dict[bytes, list[tuple[Ticket, str]]] = defaultdict(list)
-        while self.ledger.num_pending and ready:
-            worker = max(ready, key=lambda one: one.credit)
+
+        def give(worker: WorkerPeer, take: Callable[[bytes], tuple[Ticket, str]]) -> None:
             worker.credit -= 1
             worker.held += 1
-            work[worker.identity].append(self.ledger.take(worker.identity))
+            work[worker.identity].append(take(worker.identity))
+
+        cell = self._choose_cell()
+        if cell is not None and cell.credit and not cell.held and self.ledger.has_suspects:
+            give(cell, self.ledger.take_suspect)
+        ready = [worker for worker in self.workers if worker.credit and worker is not cell]
+        while self.ledger.has_pending and ready:
+            worker = max(ready, key=lambda one: one.credit)
+            give(worker, self.ledger.take)
             if not worker.credit:
                 ready.remove(worker)
         for identity, pairs in work.items():

@@ -2,8 +2,11 @@
 
     submit ─▶ pending ─take─▶ held by a worker ─group─▶ done ─collect─▶
                  ▲                  │
-                 └── worker lost, ──┘     failed three times, or lost ten times with its worker: failed for good
+                 └── worker lost, ──┴── failed three times: set aside
                      ticket failed
+
+A ticket that was lost three times with its worker may be what kills them, and would drag along whatever is held beside
+it: as a suspect it is given only to a worker that holds nothing else, and set aside when three have died of it.
 
 A result counts if its ticket is open, its hash is the ticket's and the policy version is the one wanted; any other is a
 duplicate of work that was issued again, or withdrawn, and is dropped.
@@ -17,19 +20,23 @@ from engine import wire
 from engine.ticket import Ticket, ticket_hash
 
 MAX_FAILURES = 3
-MAX_LOSSES = 10
+SUSPECT_LOSSES = 3
 Holder = bytes
 
 
 @dataclass
 class Entry:
-    """An open ticket."""
+    """An open ticket. `losses` count while it is not yet suspect; a worker lost to a suspect is a failure."""
 
     ticket: Ticket
     name: str
     holder: Holder | None = None
     failures: int = 0
     losses: int = 0
+
+    @property
+    def suspect(self) -> bool:
+        return self.losses >= SUSPECT_LOSSES
 
 
 @dataclass
@@ -52,6 +59,7 @@ class Ledger:
     failed: dict[int, str] = field(default_factory=dict)
     _open: dict[int, Entry] = field(default_factory=dict)
     _pending: deque[int] = field(default_factory=deque)
+    _suspects: deque[int] = field(default_factory=deque)
 
     @property
     def open(self) -> list[Ticket]:
@@ -64,7 +72,16 @@ class Ledger:
 
     @property
     def num_pending(self) -> int:
-        return len(self._pending)
+        """What nobody holds, suspects included."""
+        return len(self._pending) + len(self._suspects)
+
+    @property
+    def has_pending(self) -> bool:
+        return bool(self._pending)
+
+    @property
+    def has_suspects(self) -> bool:
+        return bool(self._suspects)
 
     def submit(self, tickets: Sequence[Ticket]) -> None:
         """Raises `ValueError` for an index that is under way already."""
@@ -84,10 +101,18 @@ class Ledger:
             self.done.pop(index, None)
             self.failed.pop(index, None)
         self._pending = deque(index for index in self._pending if index not in gone)
+        self._suspects = deque(index for index in self._suspects if index not in gone)
 
     def take(self, holder: Holder) -> tuple[Ticket, str]:
         """The next pending ticket and its name, now held by `holder`."""
-        entry = self._open[self._pending.popleft()]
+        return self._take(self._pending, holder)
+
+    def take_suspect(self, holder: Holder) -> tuple[Ticket, str]:
+        """The next suspect and its name; `holder` is to hold nothing beside it."""
+        return self._take(self._suspects, holder)
+
+    def _take(self, queue: deque[int], holder: Holder) -> tuple[Ticket, str]:
+        entry = self._open[queue.popleft()]
         entry.holder = holder
         return entry.ticket, entry.name
 
@@ -96,10 +121,10 @@ class Ledger:
         lost = sorted(index for index, entry in self._open.items() if entry.holder == holder)
         for index in reversed(lost):
             entry = self._open[index]
-            entry.losses += 1
-            if entry.losses >= MAX_LOSSES:
-                self._give_up(entry, f"its worker was lost {MAX_LOSSES} times while it held this ticket")
+            if entry.suspect:
+                self._failed(entry, "its worker died while it held this ticket and no other")
             else:
+                entry.losses += 1
                 self._again(entry)
         return len(lost)
 
@@ -110,7 +135,7 @@ class Ledger:
             self.stats.duplicates += 1
             return False
         if entry.holder is None:
-            self._pending.remove(group.index)
+            self._queue_of(entry).remove(group.index)
         del self._open[group.index]
         self.done[group.index] = group
         self.stats.groups += 1
@@ -123,25 +148,26 @@ class Ledger:
         if entry is None or entry.holder != holder:
             self.stats.duplicates += 1
             return False
-        self.stats.failures += 1
-        entry.failures += 1
-        if entry.failures >= MAX_FAILURES:
-            self._give_up(
-                entry, f"it failed {MAX_FAILURES} times, at last in worker {failure.worker}:\n{failure.traceback}"
-            )
-        else:
-            self._again(entry)
+        self._failed(entry, f"in worker {failure.worker}:\n{failure.traceback}")
         return True
 
     def _match(self, result: wire.Group | wire.Failure) -> Entry | None:
         entry = self._open.get(result.index)
         return entry if entry is not None and entry.name == result.ticket else None
 
+    def _queue_of(self, entry: Entry) -> deque[int]:
+        return self._suspects if entry.suspect else self._pending
+
     def _again(self, entry: Entry) -> None:
         entry.holder = None
-        self._pending.appendleft(entry.ticket.index)
+        self._queue_of(entry).appendleft(entry.ticket.index)
         self.stats.reissued += 1
 
-    def _give_up(self, entry: Entry, reason: str) -> None:
-        del self._open[entry.ticket.index]
-        self.failed[entry.ticket.index] = reason
+    def _failed(self, entry: Entry, reason: str) -> None:
+        self.stats.failures += 1
+        entry.failures += 1
+        if entry.failures < MAX_FAILURES:
+            self._again(entry)
+        else:
+            del self._open[entry.ticket.index]
+            self.failed[entry.ticket.index] = f"it failed {MAX_FAILURES} times, the last time {reason}"

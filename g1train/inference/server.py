@@ -128,8 +128,9 @@ class Node:
             self._refuse(peer, ask, f"{self._max_asks} asks of yours are in flight already", retry=True)
             return
         try:
-            if ask.num_samples < 1 or ask.max_tokens < 1 or not ask.turns:
-                raise ValueError("num_samples and max_tokens are at least 1, and there is at least one turn")
+            if not 1 <= ask.num_samples <= wire.MAX_SAMPLES or ask.max_tokens < 1 or not ask.turns:
+                limits = f"num_samples is 1 to {wire.MAX_SAMPLES}, max_tokens at least 1"
+                raise ValueError(f"{limits}, and there is at least one turn")
             images = self._images(peer, ask)
         except ValueError as error:
             self._refuse(peer, ask, str(error), retry=False)
@@ -153,15 +154,15 @@ class Node:
         try:
             async with self.gate.ask(ask.version) as version:
                 prompt, samples = await self.backend.generate(ask, images)
+            self._post(peer.identity, wire.Answer(ask.id, prompt, samples, version))
         except Refused as reason:
             self._refuse(peer, ask, str(reason), retry=True)
-        except ValueError as error:
+        except (ValueError, WireError) as error:  # an impossible ask, or an answer too long to be sent
             self._refuse(peer, ask, str(error), retry=False)
         else:
             self.hub.counts["answers"] += 1
             self.hub.counts["samples"] += len(samples)
             self._latencies.append(time.monotonic() - came)
-            self._post(peer.identity, wire.Answer(ask.id, prompt, samples, version))
 
     def _refuse(self, peer: Client, ask: wire.Ask, reason: str, retry: bool) -> None:
         self.hub.counts["refusals"] += 1

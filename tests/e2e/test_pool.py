@@ -1,13 +1,16 @@
 """Trainer, pool and node as real processes: workers and nodes are killed, and every ticket still comes home once."""
 
+import itertools
 import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +19,14 @@ import pytest
 
 from engine import wire
 from engine.errors import ConnectError, WorkerError
+from engine.process import Stop
 from engine.ticket import GameSpec, Ticket
+from engine.worker import Worker
 from g1train.dispatch import Dispatcher
 from g1train.inference.client import NodeClient
 from g1train.rollout import OneGame, episode_scores, episode_tickets, group_tickets
 from g1train.status import Monitor
-from tests import processes
+from tests import chaos, processes
 
 GAME = GameSpec("2048", {"tile_px": 28, "strip": False})
 DEADLINE_S = 60.0
@@ -102,6 +107,22 @@ def test_episodes_go_on_after_a_node_was_restarted(dispatcher: Dispatcher, node_
     assert len(episode_scores(undisturbed)) == 24
 
 
+def test_they_may_start_in_any_order(tmp_path: Path) -> None:
+    orders = list(itertools.permutations(chaos.NAMES))
+    with ExitStack() as stack:
+        lines = [stack.enter_context(chaos.line(tmp_path / "".join(order), 30, start=order[:1])) for order in orders]
+        for place in (1, 2):
+            time.sleep(1.5)
+            for one, order in zip(lines, orders, strict=True):
+                one.start(order[place])
+        for one in lines:
+            assert one.running["trainer"].wait(DEADLINE_S) == 0
+            one.finish()
+    first, *others = (sorted(chaos.results(one.journal)) for one in lines)
+    assert len(first) == 30
+    assert all(other == first for other in others)
+
+
 def test_asks_wait_for_the_policy_version_that_they_want(dispatcher: Dispatcher, node_address: str) -> None:
     tickets = groups_of(6, version=3)
     with (
@@ -156,6 +177,29 @@ def test_a_ticket_that_keeps_failing_is_set_aside_and_the_others_are_played(
     assert "Traceback" in aside[3]
     assert "did you mean '2048'" in aside[3]
     assert dispatcher.outstanding == []
+
+
+def test_what_is_too_long_for_a_parcel_is_a_failure(
+    dispatcher: Dispatcher, node_address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    long, short = (episode_tickets(1, "test", 1, GAME, turns, first_index=turns)[0] for turns in (99, 3))
+    many_pixels = GameSpec("2048", {"tile_px": 56, "strip": False})
+    big = episode_tickets(1, "test", 1, many_pixels)[0]
+    aside: dict[int, str] = {}
+    with caplog.at_level(logging.ERROR, "g1"), dispatcher, processes.node(node_address, "oracle"):
+        monkeypatch.setattr(wire, "MAX_PARCEL_BYTES", 80_000)
+        worker = Worker(dispatcher.address, node_address, "in this process")
+        thread = threading.Thread(target=worker.run, args=[Stop()])
+        thread.start()
+        (group,) = dispatcher.play(
+            [long, big, short], deadline_s=DEADLINE_S, on_failed=lambda ticket, why: aside.update({ticket.index: why})
+        )
+        dispatcher.drain_workers()
+        thread.join(DEADLINE_S)
+    assert group.index == short.index
+    assert "is too long to be sent; the limit is 80000; let the ticket have fewer turns" in aside[long.index]
+    assert "the Atlas of" in aside[big.index]
+    assert "is too long to be sent; the limit is 80000" in aside[big.index]
 
 
 @pytest.mark.parametrize("codec", ["shared", "lz4", "pixels"])

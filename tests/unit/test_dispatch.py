@@ -11,7 +11,7 @@ from engine import wire
 from engine.errors import ConnectError, WorkerError
 from engine.ticket import GameSpec, Ticket, ticket_hash
 from g1train.dispatch import Dispatcher
-from g1train.ledger import MAX_FAILURES, MAX_LOSSES, Ledger
+from g1train.ledger import MAX_FAILURES, SUSPECT_LOSSES, Ledger
 from g1train.rollout import OneGame, group_tickets
 from tests import processes
 from tests.foreign import JOIN, Foreign, connected
@@ -40,7 +40,7 @@ def ledger_of(number: int, version: int = -1) -> tuple[Ledger, list[Ticket]]:
 
 
 def taken(ledger: Ledger, holder: bytes) -> Ticket:
-    ticket, name = ledger.take(holder)
+    ticket, name = ledger.take(holder) if ledger.has_pending else ledger.take_suspect(holder)
     assert name == ticket_hash(ticket)
     return ticket
 
@@ -69,17 +69,30 @@ def test_the_dead_may_be_late_but_not_wrong() -> None:
     assert ledger.open == [second]
 
 
-def test_a_ticket_that_fails_or_kills_too_often_is_given_up() -> None:
+def test_a_ticket_that_fails_too_often_is_set_aside() -> None:
     ledger, (first, second) = ledger_of(2)
     for _ in range(MAX_FAILURES):
         assert taken(ledger, A) == first
         assert ledger.failure(failure(first), A)
     assert "ZeroDivisionError" in ledger.failed[first.index]
-    for _ in range(MAX_LOSSES):
-        assert taken(ledger, A) == second
+    assert ledger.open == [second]
+
+
+def test_a_ticket_that_kills_workers_does_not_drag_others_along() -> None:
+    ledger, (deadly, innocent) = ledger_of(2)
+    for _ in range(SUSPECT_LOSSES):
+        assert [taken(ledger, A), taken(ledger, A)] == [deadly, innocent]
         ledger.lost(A)
-    assert "its worker was lost" in ledger.failed[second.index]
-    assert ledger.open == []
+    assert ledger.has_suspects
+    assert not ledger.has_pending
+    for number in range(MAX_FAILURES):
+        assert ledger.take_suspect(A)[0] == deadly
+        if number == 1:  # the other one is played meanwhile
+            assert ledger.take_suspect(B)[0] == innocent
+            assert ledger.group(group(innocent))
+        ledger.lost(A)
+    assert "its worker died while it held this ticket and no other" in ledger.failed[deadly.index]
+    assert (ledger.open, list(ledger.done), ledger.num_pending) == ([], [innocent.index], 0)
 
 
 def test_indices_are_given_out_once() -> None:
@@ -161,6 +174,35 @@ def test_a_name_that_joins_again_replaces_itself(dispatcher: Dispatcher, worker:
     worker.say({"type": "pull", "credit": 1})
     assert [worker.hear()["type"], worker.hear()["type"]] == ["welcome", "work"]
     assert dispatcher.stats.reissued == 1
+
+
+def test_a_suspect_is_played_alone(dispatcher: Dispatcher, worker: Foreign) -> None:
+    given_out = tickets(4)
+    dispatcher.submit(given_out)
+
+    def held_after_death(pid: int) -> list[int]:
+        """Indices of what the worker gets when it is started anew."""
+        worker.say({**JOIN, "pid": pid})
+        assert worker.hear()["type"] == "welcome"
+        worker.say({"type": "pull", "credit": 8})
+        return [ticket["index"] for ticket in worker.hear()["tickets"]]
+
+    for pid in range(SUSPECT_LOSSES):
+        assert held_after_death(pid) == [0, 1, 2, 3]
+    for pid in range(MAX_FAILURES):
+        assert held_after_death(10 + pid) == [0]
+    assert held_after_death(20) == [1]
+    aside: list[Ticket] = []
+    assert dispatcher.gather(given_out[:1], on_failed=lambda ticket, why: aside.append(ticket)) == []
+    assert aside == given_out[:1]
+    for number in (1, 2, 3):
+        worker.send(wire.encode(group(given_out[number])))
+        if number < 3:
+            assert [ticket["index"] for ticket in worker.hear()["tickets"]] == [number + 1]
+    assert len(dispatcher.gather(given_out[1:], deadline_s=30.0)) == 3
+    more = group_tickets(1, "test", 1, 4, [GAME], num_samples=1)
+    dispatcher.submit(more)
+    assert len(worker.hear()["tickets"]) == 4  # nobody is suspect any more
 
 
 def test_silent_workers_are_given_up(tmp_path: Path) -> None:

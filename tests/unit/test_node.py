@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgpack
+import msgspec
 import numpy as np
 import pytest
 
@@ -107,7 +108,9 @@ def test_messages_that_do_not_belong_here(exchange: Exchange) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"num_samples": 0}, "at least 1"),
+        ({"num_samples": 0}, "num_samples is 1 to 4096"),
+        ({"num_samples": 5000}, "num_samples is 1 to 4096"),
+        ({"max_tokens": 0}, "max_tokens at least 1"),
         ({"turns": []}, "at least one turn"),
         ({"state": b"short"}, "are no record"),
         ({"game": None}, "needs the game"),
@@ -246,3 +249,24 @@ def test_a_backend_that_breaks_ends_the_node(tmp_path: Path) -> None:
         asyncio.run(scenario(backend, f"ipc://{tmp_path}/node"))
     assert raised.group_contains(RuntimeError, match="out of memory")
     assert backend.stopped
+
+
+def test_an_answer_too_long_for_a_parcel_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Chatty(Scripted):
+        async def generate(self, ask: wire.Ask, images: list[Any]) -> tuple[bytes, list[wire.Sample]]:
+            return b"", [wire.Sample.of("word " * ask.max_tokens, [1], [0.0])]
+
+    async def scenario(address: str) -> wire.Answer:
+        async with asyncio.timeout(30.0):
+            serving = asyncio.create_task(serve(Chatty("oracle"), address, handle_signals=False))
+            with NodeClient(address, timeout_s=5.0) as client:
+                ask = wire.Ask(0, [wire.Turn("")], 1, 0, 1.0, 1000)
+                with pytest.raises(ValueError, match=r"the Answer of 5\d+ bytes is too long to be sent"):
+                    await asyncio.to_thread(client.ask, ask)
+                answer = await asyncio.to_thread(client.ask, msgspec.structs.replace(ask, max_tokens=100))
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+        return answer
+
+    monkeypatch.setattr(wire, "MAX_PARCEL_BYTES", 4096)
+    assert len(asyncio.run(scenario(f"ipc://{tmp_path}/node")).samples[0].text) == 500

@@ -47,9 +47,7 @@ def restore_all(game: Game, data: Sequence[bytes]) -> Records:
         sizes = sorted({len(one) for one in data})
         raise ValueError(f"{sizes} bytes are no record of {game.name}, which has {game.dtype.itemsize}")
     state = np.frombuffer(b"".join(data), dtype=game.dtype).copy()
-    if (state["rows"] != game.rows).any() or (state["cols"] != game.cols).any():
-        raise ValueError(f"the record is of another board size than {game.name} {game.rows}x{game.cols}")
-    game.from_board(game.board(state), np.zeros(len(state), np.uint64))  # raises for cells that cannot be
+    game.verify(state)
     return state
 
 

@@ -125,6 +125,10 @@ class Game(Protocol):
     def from_board(self, board: npt.ArrayLike, seeds: Integers) -> Records:
         """Games [N] that stand at boards [N, rows, cols], score 0."""
 
+    def verify(self, state: Records) -> None:
+        """ValueError unless each of state[N] is a position of this game in all its fields: kernels trust them, so
+        whatever comes from outside is verified first."""
+
     def sprites(self, state: Records) -> Records:
         """The frames as sprite numbers, [N] of draw_dtype: what goes over the wire."""
 
@@ -138,7 +142,7 @@ def game_names() -> list[str]:
     return sorted(REGISTRY)
 
 
-def make(name: str, *, level: str = "normal", **settings: Any) -> Game:
+def make(name: str, /, *, level: str = "normal", **settings: Any) -> Game:
     """The game `name` at a difficulty (engine/levels.py); explicit settings override the level's.
 
     Raises ValueError for an unknown name, level or setting (naming the nearest known one) and for a bad value.

@@ -55,19 +55,24 @@ class Hub(Generic[P]):
         max_peers: int = MAX_PEERS,
     ) -> None:
         self.peers: dict[bytes, P] = {}
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter(refused_keys=0)
         self._make, self._welcome, self._report, self._on_gone = make, welcome, report, on_gone
         self._timeout_s, self._max_peers = timeout_s, max_peers
         self._outbox: dict[bytes, list[bytes]] = {}
+        self._told_of: set[str] = set()
         self._began = self._beaten = time.monotonic()
 
     def refused(self, who: str) -> None:
-        """Count somebody with an unknown key; may be called from any thread."""
-        self.counts["refused_keys"] += 1
-        log.warning("refused %s: its key is not among the public keys here", who)
+        """Count somebody with an unknown key, or none; may be called from any thread."""
+        self.counts["refused_keys"] += 1  # it is there from the start, so that no other thread sees it come
+        if who not in self._told_of and len(self._told_of) < MAX_PEERS:
+            self._told_of.add(who)
+            log.warning("refused %s (said once)", who)
 
-    def receive(self, identity: bytes, parts: Sequence[bytes]) -> Iterator[tuple[P, wire.AnyMessage]]:
-        """What of a parcel is the owner's business."""
+    def receive(
+        self, identity: bytes, parts: Sequence[bytes], key_of: Callable[[], str] = str
+    ) -> Iterator[tuple[P, wire.AnyMessage]]:
+        """What of a parcel is the owner's business. `key_of` gives the name of the sender's key; empty without keys."""
         self.counts["parcels_in"] += 1
         self.counts["bytes_in"] += sum(len(part) for part in parts)
         try:
@@ -81,7 +86,7 @@ class Hub(Generic[P]):
                 peer.heard = time.monotonic()
             match message:
                 case wire.Join():
-                    self._join(identity, message)
+                    self._join(identity, message, key_of())
                 case wire.Fault():
                     log.warning("%s reports: %s", "a stranger" if peer is None else peer.join.name, message.reason)
                 case wire.Leave():
@@ -99,7 +104,7 @@ class Hub(Generic[P]):
     def fault(self, identity: bytes, reason: str) -> None:
         """Count a message that could not be used, and tell its sender why."""
         self.counts["faults"] += 1
-        self.post(identity, wire.Fault(reason))
+        self.post(identity, wire.Fault(wire.clip(reason)))
 
     def beat(self) -> None:
         """Forget the silent and beat for the others; call it every `HEARTBEAT_S`."""
@@ -124,6 +129,11 @@ class Hub(Generic[P]):
                 self.counts["bytes_out"] += len(parcel)
                 yield identity, parcel
 
+    def undelivered(self, identity: bytes, why: str) -> None:
+        """A parcel did not leave: forget that client, which will join anew if it lives."""
+        self.counts["undelivered"] += 1
+        self._drop(self.peers.get(identity), why)
+
     def report(self, name: str, run: str, version: int, gauges: dict[str, float], backend: str = "") -> wire.Report:
         """How things stand, with the owner's own figures."""
         now = time.monotonic()
@@ -137,8 +147,11 @@ class Hub(Generic[P]):
         up_s, host = now - self._began, socket.gethostname()
         return wire.Report(name, host, os.getpid(), run, up_s, version, peers, dict(self.counts), gauges, backend)
 
-    def _join(self, identity: bytes, join: wire.Join) -> None:
+    def _join(self, identity: bytes, join: wire.Join, key: str) -> None:
         """Add a client in place of an earlier life of it, or say why not."""
+        if join.role == "trainer" and key not in ("", "trainer"):
+            self.fault(identity, f"the key '{key}' is no trainer's: only the one named 'trainer' may send weights")
+            return
         if join.protocol != wire.PROTOCOL:
             reason = f"{join.name} speaks protocol {join.protocol}, this side {wire.PROTOCOL}: install the same version"
             self.fault(identity, reason)

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 import zmq
 from zmq.utils import z85
+from zmq.utils.monitor import parse_monitor_message
 
 from engine.errors import ConnectError
 
@@ -28,6 +29,7 @@ NAMES = ("trainer", "node", "pool", "monitor")
 SECRET, PUBLIC = ".secret", ".public"
 KEY_HELP = "make keys with: g1 keys FOLDER"
 ZAP_ADDRESS = "inproc://zeromq.zap.01"
+LOOK_FOR_SERVERS_MS = 500
 
 
 @dataclass(frozen=True)
@@ -46,29 +48,35 @@ class Keys:
     def owner(self, public: bytes) -> str | None:
         """Whose public key that is, as the folder stands now; None for a stranger's."""
         for path in sorted(self.folder.glob(f"*{PUBLIC}")):
-            if path.read_bytes().strip() == public:
+            try:
+                found = path.read_bytes().strip()
+            except OSError:  # taken away just now, or no file at all: nobody's key
+                continue
+            if found == public:
                 return path.stem
         return None
 
 
 def write_keys(folder: Path, names: Sequence[str] = NAMES) -> list[Path]:
-    """Make a pair for each name; returns the secret files. Raises `ConnectError` rather than replace one."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = []
-    for name in names:
+    """Make a pair for each name; returns the secret files. Raises `ConnectError` rather than replace one: then none is
+    made."""
+    paths = [folder / f"{name}{SECRET}" for name in names]
+    for name, path in zip(names, paths, strict=True):
         if not name or "/" in name or name.startswith("."):
             raise ConnectError(f"{name!r} cannot name a key file; use letters, digits and dashes")
-        public, secret = zmq.curve_keypair()
-        path = folder / f"{name}{SECRET}"
-        try:
+        if path.exists():
+            raise ConnectError(f"{path} is there already; remove it first, or choose another name or folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for path in paths:
+            public, secret = zmq.curve_keypair()
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise ConnectError(f"cannot make {path}: {error.strerror}; remove it first, or choose another") from error
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(public + b"\n" + secret + b"\n")
-        path.with_suffix(PUBLIC).write_bytes(public + b"\n")
-        made.append(path)
-    return made
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(public + b"\n" + secret + b"\n")
+            path.with_suffix(PUBLIC).write_bytes(public + b"\n")
+    except OSError as error:
+        raise ConnectError(f"cannot make keys in {folder}: {error.strerror}; choose another folder") from error
+    return paths
 
 
 def read_keys(path: Path) -> Keys:
@@ -90,10 +98,16 @@ def _read(path: Path, num_keys: int) -> list[bytes]:
 
 
 class Doorman:
-    """The thread that answers libzmq's question who may come in; one a context, for all its servers."""
+    """The thread that answers libzmq's question who may come in; one a context, for all its servers.
+
+    Who does not speak CURVE, or takes the server for another, never gets as far as that question: libzmq's monitor of
+    the socket tells of them.
+    """
 
     def __init__(self, context: "zmq.Context[Any]") -> None:
         self._servers: dict[bytes, tuple[Keys, Callable[[str], None]]] = {}
+        self._watched: dict[zmq.Socket[Any], Callable[[str], None]] = {}
+        self._changed = threading.Lock()
         self._context: zmq.Context[Any] = zmq.Context.shadow(context.underlying)
         self._socket: zmq.Socket[Any] = self._context.socket(zmq.REP)
         self._socket.linger = 0
@@ -106,13 +120,42 @@ class Doorman:
         self._servers[domain] = (keys, on_refused)
         socket.set(zmq.CURVE_SERVER, 1)
         socket.set(zmq.ZAP_DOMAIN, domain)
+        endpoint = f"inproc://g1-door-{id(socket)}"
+        socket.monitor(endpoint, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_MONITOR_STOPPED)
+        monitor = self._context.socket(zmq.PAIR)
+        monitor.linger = 0
+        monitor.connect(endpoint)
+        with self._changed:
+            self._watched[monitor] = on_refused
 
     def _serve(self) -> None:
         try:
             while True:
-                self._socket.send_multipart(self._answer(self._socket.recv_multipart()))
+                for socket in self._ready():
+                    if socket is self._socket:
+                        socket.send_multipart(self._answer(socket.recv_multipart()))
+                    else:
+                        self._strange(socket)
         except zmq.ZMQError:  # the context ends, and with it the servers
-            self._socket.close()
+            for socket in (self._socket, *self._watched):
+                socket.close()
+
+    def _ready(self) -> "list[zmq.Socket[Any]]":
+        poller = zmq.Poller()
+        poller.register(self._socket, zmq.POLLIN)
+        with self._changed:
+            for monitor in self._watched:
+                poller.register(monitor, zmq.POLLIN)
+        return [socket for socket, _ in poller.poll(LOOK_FOR_SERVERS_MS)]
+
+    def _strange(self, monitor: "zmq.Socket[Any]") -> None:
+        event = parse_monitor_message(monitor.recv_multipart())
+        if event["event"] == zmq.EVENT_MONITOR_STOPPED:
+            with self._changed:
+                del self._watched[monitor]
+            monitor.close()
+        else:
+            self._watched[monitor]("a client without keys, or with another public key of this server")
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
         version, number, domain, address, _, mechanism, *credentials = request
@@ -121,7 +164,7 @@ class Doorman:
         if keys is not None and mechanism == b"CURVE" and len(credentials) == 1:
             owner = keys.owner(z85.encode(credentials[0]))
         if owner is None:
-            on_refused(address.decode("ascii", "replace"))
+            on_refused(f"{address.decode('ascii', 'replace')}, whose key is not among the public keys here")
             return [version, number, b"400", b"unknown key", b"", b""]
         return [version, number, b"200", b"OK", owner.encode(), b""]
 

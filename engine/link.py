@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 import zmq
+from zmq.utils.monitor import parse_monitor_message
 
 from engine import sockets, wire
 from engine.errors import WireError
@@ -49,7 +50,7 @@ class Link:
         self._attempt, self._broken = 0, False
         self._notice_at = time.monotonic() + FIRST_NOTICE_S
         self._outbox: list[bytes] = []
-        self._monitor: sockets.Socket | None = None
+        self._monitor: sockets.Socket
         self.socket = self._open()
 
     @property
@@ -58,18 +59,17 @@ class Link:
 
     def _open(self) -> sockets.Socket:
         socket: sockets.Socket = self._context.socket(zmq.DEALER)
-        if self._keys is not None:
-            self._monitor = socket.get_monitor_socket(REFUSED)
+        self._monitor = socket.get_monitor_socket(
+            zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL if self._keys is None else REFUSED
+        )
         sockets.connect(socket, self.address, self._keys, self.server)
         self._heard = self._beat_at = time.monotonic()
         self._asked, self._again_at = False, 0.0
         return socket
 
     def _close(self, linger_ms: int) -> None:
-        if self._monitor is not None:
-            self.socket.disable_monitor()
-            self._monitor.close(linger=0)
-            self._monitor = None
+        self.socket.disable_monitor()
+        self._monitor.close(linger=0)
         self.socket.close(linger=linger_ms)
 
     def renew(self, reason: str) -> None:
@@ -106,15 +106,23 @@ class Link:
             self._heard = now
 
     def _look_for_refusal(self) -> None:
-        """libzmq does not try again after a handshake that failed, so we do."""
-        if self._monitor is None or self._keys is None or not self._monitor.poll(0):
+        """libzmq does not always try again after a handshake that failed, so we do."""
+        if not self._monitor.poll(0):
             return
-        self._monitor.recv_multipart()
-        name = self._keys.name
+        event = parse_monitor_message(self._monitor.recv_multipart())["event"]
         if not self.trouble:
             self._notice_at = 0.0
-        self.trouble = f"it refuses the key '{name}': give it {name}.public, and have its own {self.server}.public here"
+        self.trouble = self._why_refused(event)
         self._again_at = self._again_at or time.monotonic() + KNOCK_AGAIN_S
+
+    def _why_refused(self, event: int) -> str:
+        if self._keys is None:
+            return "it wants keys: give this process its secret key file with --keys"
+        if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            return f"it refuses the key '{self._keys.name}': give it {self._keys.name}.public"
+        if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
+            return "it speaks without keys: give it its own, or do without them here"
+        return f"{self._keys.folder / self.server}.public is not its key: copy the right one here"
 
     def _put(self, parcel: bytes) -> bool:
         try:

@@ -96,10 +96,15 @@ class Child:
             raise WorkerError(f"worker {self.name} died {UNREADY_DEATHS} times before it was ready; it said:\n{output}")
         if lived_s >= HEALTHY_S:
             self.pause_s = FIRST_PAUSE_S
-        self.start_at = time.monotonic() + self.pause_s
-        log.warning("worker %s ended with status %d; starting it again in %.1f s", self.name, status, self.pause_s)
+        self.postpone(f"ended with status {status}")
         said = "\n".join(self.last_lines)[-MAX_LAST_WORDS:]
-        self.last_words = f"its process ended with status {status} and was started again; it had said:\n{said}"
+        words = f"its process ended with status {status} and was started again; it had said:\n{said}"
+        self.last_words = words.replace("\0", "?")  # an environment cannot hold it
+
+    def postpone(self, why: str) -> None:
+        """Start it after a pause, which doubles from time to time."""
+        log.warning("worker %s %s; starting it again in %.1f s", self.name, why, self.pause_s)
+        self.start_at = time.monotonic() + self.pause_s
         self.pause_s = min(2 * self.pause_s, LAST_PAUSE_S)
 
 
@@ -160,7 +165,11 @@ class Supervisor:
         self._bury(child, status)
 
     def _start(self, child: Child) -> None:
-        child.start()
+        try:
+            child.start()
+        except OSError as error:  # no memory, or too many processes: for now
+            child.postpone(f"cannot be started ({error.strerror})")
+            return
         assert child.output is not None
         self._selector.register(child.output, selectors.EVENT_READ, child)
 

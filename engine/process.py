@@ -19,6 +19,7 @@ from engine.errors import G1Error
 PR_SET_PDEATHSIG = 1
 READY_LINE = "ready"
 MENDABLE_STATUS = 2  # exit status of what a person has to mend: starting it again would not help
+TOLD_TO_STOP_STATUS = 143  # of a worker that a signal ended; one that the trainer sent home ends with 0
 LAST_WORDS = "G1_LAST_WORDS"  # how the process that this one replaces ended: told to the trainer, whose console counts
 
 

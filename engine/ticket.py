@@ -7,20 +7,21 @@ again and a duplicate result is dropped by its `index`, so that workers may come
 """
 
 import hashlib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
-Setting = bool | int | float | str
+Name = Annotated[str, msgspec.Meta(max_length=200)]
+Setting = bool | int | float | Annotated[str, msgspec.Meta(max_length=4096)]
 Split = Literal["any", "train", "eval"]
 
 
 class GameSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A game and its difficulty. Example: `GameSpec("2048", {"tile_px": 28, "strip": False})`."""
 
-    name: str
-    settings: dict[str, Setting] = {}
+    name: Name
+    settings: Annotated[dict[Name, Setting], msgspec.Meta(max_length=100)] = {}
 
 
 class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

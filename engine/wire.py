@@ -19,7 +19,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from engine.errors import WireError
-from engine.ticket import GameSpec, Ticket
+from engine.ticket import GameSpec, Name, Ticket
 
 PROTOCOL = 2
 MAX_PARCEL_BYTES = 64 << 20
@@ -31,11 +31,20 @@ DEATH_S = 10 * HEARTBEAT_S
 ATLAS_SLOTS = 16  # a node keeps this many atlases a connection, dropping the least recently used; senders count along
 MAX_CREDIT = 4096  # tickets that one worker can hold
 MAX_SAMPLES = 4096  # answers to one ask
+MAX_TOKENS = 1 << 17  # of one answer
+MAX_REASON = 20_000  # characters of a traceback, or why something was refused
 
 Few = msgspec.Meta(max_length=64)
 Many = msgspec.Meta(max_length=MAX_CREDIT)
-Name = Annotated[str, msgspec.Meta(max_length=200)]
+Reason = Annotated[str, msgspec.Meta(max_length=MAX_REASON)]
+Digest = Annotated[bytes, msgspec.Meta(max_length=64)]
 Codec = Literal["sprites", "pixels", "lz4", "shared"]
+
+
+def clip(text: str) -> str:
+    """A reason that is not too long to be told: what is, keeps its beginning and its end."""
+    half = MAX_REASON // 2 - 3
+    return text if len(text) <= MAX_REASON else f"{text[:half]} ... {text[-half:]}"
 
 
 def pack_ids(ids: Iterable[int]) -> bytes:
@@ -70,7 +79,7 @@ class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     height: int
     width: int
     data: bytes
-    atlas: bytes = b""
+    atlas: Digest = b""
 
 
 class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -200,8 +209,8 @@ class Group(Message, frozen=True):
     """A played ticket; `ticket` is its name."""
 
     index: int
-    ticket: str
-    worker: str
+    ticket: Name
+    worker: Name
     start_hash: int
     rounds: Annotated[list[Round], msgspec.Meta(max_length=1 << 16)]
 
@@ -210,15 +219,15 @@ class Failure(Message, frozen=True):
     """A ticket that raised in the worker, with the traceback; `ticket` is its name."""
 
     index: int
-    ticket: str
-    worker: str
-    traceback: str
+    ticket: Name
+    worker: Name
+    traceback: Reason
 
 
 class Atlas(Message, frozen=True):
     """Sprites, sent once a connection before the first frame that names them; `data` is `Atlas.to_bytes()`."""
 
-    digest: bytes
+    digest: Digest
     data: bytes
 
 
@@ -256,7 +265,7 @@ class Refusal(Message, frozen=True):
     """Ask `id` cannot be answered now (`retry`: ask again later) or ever (a bad ask)."""
 
     id: int
-    reason: str
+    reason: Reason
     retry: bool
 
 
@@ -282,7 +291,7 @@ class Beat(Message, frozen=True):
     """I am alive. Sent every `HEARTBEAT_S`; ten missing ones mean death. `load` is for whoever looks on: how long the
     sender's queues are."""
 
-    load: Annotated[dict[str, int], Few] = {}
+    load: Annotated[dict[Name, int], Few] = {}
 
 
 class Look(Message, frozen=True):
@@ -328,7 +337,7 @@ class Fault(Message, frozen=True):
     """Your last message could not be used; `reason` says why and what to do. `rejoin`: the sender of this does not know
     you (it was restarted, or gave you up): connect anew and begin with `Join`."""
 
-    reason: str
+    reason: Reason
     rejoin: bool = False
 
 

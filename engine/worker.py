@@ -30,7 +30,6 @@ from engine.ticket import Ticket
 
 log = logging.getLogger("g1")
 IDLE_S = 0.25
-MAX_REASON = 20_000  # characters of a traceback
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -64,8 +63,9 @@ class Worker:
         return not self._waiting and not self._plays
 
     def run(self, stop: process.Stop) -> None:
-        """Play until drained; says goodbye to both sides at the end."""
-        while not (self.draining and self.idle):
+        """Play until drained; says goodbye to both sides at the end. Without a node nothing can be finished: then what
+        it holds is left to others."""
+        while not (self.draining and (self.idle or not self.node.link.joined)):
             if stop.asked and not self.draining:
                 log.info("finishing %d tickets; once more to stop at once", len(self._waiting) + len(self._plays))
                 self.draining = True
@@ -107,12 +107,7 @@ class Worker:
         if not missing:
             self._give_up_at = None
         elif time.monotonic() > self._give_up_at:
-            link = missing[0]
-            start = {"trainer": "g1 train CONFIG --external", "node": "g1 serve CONFIG"}[link.server]
-            raise ConnectError(
-                f"no {link.server} can be reached at {link.address}: start one ({start}) or mend the address, "
-                "or wait longer with --wait"
-            )
+            raise ConnectError("; ".join(_unreachable(link) for link in missing))
 
     def _patience_s(self) -> float:
         due = self.node.next_retry_s
@@ -125,7 +120,7 @@ class Worker:
                 self._drop_all()
                 self._credit = self.capacity
                 if last_words := os.environ.pop(process.LAST_WORDS, ""):
-                    self.trainer.send(wire.Fault(last_words))
+                    self.trainer.send(wire.Fault(wire.clip(last_words)))
             case wire.Work(tickets=tickets, names=names):
                 self._waiting += zip(tickets, names, strict=True)
             case wire.Drain():
@@ -183,7 +178,7 @@ class Worker:
             self._fail(play.ticket, play.name, reason)
 
     def _fail(self, ticket: Ticket, name: str, reason: str) -> None:
-        self._report(wire.Failure(ticket.index, name, self.name, reason[-MAX_REASON:]))
+        self._report(wire.Failure(ticket.index, name, self.name, wire.clip(reason)))
 
     def _report(self, result: wire.Group | wire.Failure) -> None:
         """Give a result home; another ticket is asked for in its place. Raises `WireError` if it is too long."""
@@ -196,6 +191,14 @@ class Worker:
         self._plays.clear()
         self.node.clear()
         self._credit = 0
+
+
+def _unreachable(link: Link) -> str:
+    start = {"trainer": "g1 train CONFIG --external", "node": "g1 serve CONFIG"}[link.server]
+    trouble = link.trouble or f"start one ({start}) or mend the address, or wait longer with --wait"
+    if sockets.host_is_unknown(link.address):
+        trouble = "the name of its host is not known here; mend the address"
+    return f"no {link.server} can be reached at {link.address}: {trouble}"
 
 
 def _opened(pairs: list[tuple[Ticket, str]]) -> list[episode.Play]:
@@ -232,6 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         stop = process.Stop()
         print(process.READY_LINE, flush=True)
         worker.run(stop)
+    if stop.asked:
+        raise SystemExit(process.TOLD_TO_STOP_STATUS)
 
 
 if __name__ == "__main__":

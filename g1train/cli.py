@@ -127,9 +127,11 @@ def status(
     node: Annotated[str, typer.Option(help="Address of the inference node.")] = configs.NodeConfig().address,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of tables.")] = False,
     run: Annotated[Path | None, typer.Option(help="Of the run in this folder; instead of the addresses.")] = None,
-    prometheus: Annotated[int | None, typer.Option(help="Serve metrics at this port of 127.0.0.1; 0 is any.")] = None,
+    prometheus: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Serve metrics at this port of 127.0.0.1; 0 is any.")
+    ] = None,
     keys: Annotated[Path | None, typer.Option(help="Secret key file, needed beyond loopback.")] = None,
-    timeout_s: Annotated[float, typer.Option(help="How long to wait for each.")] = 5.0,
+    timeout_s: Annotated[float, typer.Option(min=0.1, help="How long to wait for both.")] = 5.0,
 ) -> None:
     """Show who is there: workers, tickets in flight, rates, queues, lag, policy version."""
     from engine import sockets

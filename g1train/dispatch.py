@@ -8,6 +8,7 @@ groups = dispatcher.play(tickets)
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class Dispatcher:
     ) -> None:
         self._gateway = Gateway(address, run, keys, timeout_s)
         self.address = self._gateway.address
-        self._on_notice = on_notice
+        self._on_notice, self._keys = on_notice, keys
         self._unreturned: dict[int, Ticket] = {}
         self._interrupted: set[int] = set()
 
@@ -107,6 +108,7 @@ class Dispatcher:
             self._unreturned.pop(index, None)
         self._interrupted.clear()
         with self._gateway.changed:
+            self._gateway.check()
             self._gateway.ledger.submit(tickets)
             self._gateway.version = max((ticket.version for ticket in tickets), default=self._gateway.version)
             self._gateway.ring()
@@ -160,8 +162,7 @@ class Dispatcher:
             ledger = gateway.ledger
             if missing.isdisjoint(ledger.done) and missing.isdisjoint(ledger.failed):
                 gateway.changed.wait(LOOK_EVERY_S)
-            if gateway.crash is not None:
-                raise WorkerError(f"the dispatcher's thread ended: {gateway.crash!r}") from gateway.crash
+            gateway.check()
             failed = {index: ledger.failed.pop(index) for index in list(ledger.failed) if index in missing}
             fresh = [ledger.done.pop(index) for index in list(ledger.done) if index in missing]
         missing.difference_update(failed, (group.index for group in fresh))
@@ -176,7 +177,9 @@ class Dispatcher:
 
     def _notice(self) -> None:
         if not self.stats.workers:
-            command = f"g1 pool --trainer {self.address} --node NODE"
+            dialled = re.sub(r"^tcp://(0\.0\.0\.0|\*|\[::\]):", "tcp://HOST:", self.address)
+            keys = " --keys FOLDER/pool.secret" if self._keys else ""
+            command = f"g1 pool --trainer {dialled} --node NODE{keys}"
             self._on_notice(f"waiting for a worker at {self.address}; start one with: {command}")
 
     def drain_workers(self) -> None:

@@ -5,33 +5,37 @@
 It shares its ledger with the main thread under the condition `changed`, which it notifies of results.
 """
 
+import contextlib
 import logging
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 
 import zmq
 
 from engine import sockets, wire
+from engine.errors import WorkerError
 from engine.hub import Hub, Peer
 from engine.ticket import Ticket
 from g1train.ledger import Ledger
 
 log = logging.getLogger("g1")
+READ_AT_ONCE = 256  # parcels
 
 
 @dataclass
 class WorkerPeer(Peer):
-    """A connected worker: how many tickets it holds, and how many more it can."""
+    """A connected worker: the names of the tickets that it was sent, and how many more it can hold."""
 
     credit: int = 0
-    held: int = 0
+    held: set[str] = field(default_factory=set)
 
     @property
     def holds(self) -> int:
-        return self.held
+        return len(self.held)
 
 
 class Gateway:
@@ -66,7 +70,13 @@ class Gateway:
 
     def ring(self) -> None:
         """Wake the thread: there are new tickets. Call it with `changed` held."""
-        self._bell.send(b"")
+        with contextlib.suppress(zmq.Again):  # the thread has ended, of itself or of a crash
+            self._bell.send(b"", zmq.NOBLOCK)
+
+    def check(self) -> None:
+        """Raises `WorkerError` if the thread has crashed."""
+        if self.crash is not None:
+            raise WorkerError(f"the dispatcher's thread ended: {self.crash!r}") from self.crash
 
     def drain(self) -> None:
         """Tell all workers to finish and leave."""
@@ -93,9 +103,15 @@ class Gateway:
                         self.hub.beat()
                         beat_at = time.monotonic() + wire.HEARTBEAT_S
                     self._hand_out()
-                for identity, parcel in self.hub.outgoing():
-                    self._router.send_multipart([identity, parcel])
+                    outgoing = list(self.hub.outgoing())
+                for identity, parcel in outgoing:
+                    try:
+                        self._router.send_multipart([identity, parcel], zmq.NOBLOCK)
+                    except zmq.ZMQError as error:
+                        with self.changed:
+                            self.hub.undelivered(identity, sockets.why_undelivered(error))
         except Exception as error:
+            log.exception("the dispatcher's thread ends")
             self.crash = error
         finally:
             self._router.close(linger=500)
@@ -107,27 +123,32 @@ class Gateway:
     def _read_all(self) -> None:
         while self._door.poll(0):
             self._door.recv()
-        while self._router.poll(0):
-            identity, *parts = self._router.recv_multipart()
-            for peer, message in self.hub.receive(identity, parts):
+        for _ in range(READ_AT_ONCE):  # not all there is: others wait for their turn, and the main thread for the lock
+            if not self._router.poll(0):
+                break
+            identity, *frames = self._router.recv_multipart(copy=False)
+            parts = [frame.bytes for frame in frames]
+            for peer, message in self.hub.receive(identity.bytes, parts, partial(sockets.key_of, frames)):
                 self._receive(peer, message)
 
     def _receive(self, worker: WorkerPeer, message: wire.AnyMessage) -> None:
         match message:
-            case wire.Group():
-                worker.held = max(worker.held - 1, 0)
-                self.ledger.group(message)
+            case wire.Group() if worker.join.role == "worker":
+                worker.held.discard(message.ticket)
+                self.ledger.group(message, worker.identity)
                 self.changed.notify_all()
-            case wire.Failure():
-                worker.held = max(worker.held - 1, 0)
+            case wire.Failure() if worker.join.role == "worker":
+                worker.held.discard(message.ticket)
                 if self.ledger.failure(message, worker.identity):
                     log.warning("ticket %d failed in %s:\n%s", message.index, message.worker, message.traceback)
                 self.changed.notify_all()
-            case wire.Pull() if worker.join.role == "worker" and 0 < message.credit <= wire.MAX_CREDIT - worker.credit:
-                worker.credit += message.credit
             case wire.Pull() if worker.join.role == "worker":
-                reason = f"a credit of {message.credit} after {worker.credit}; at most {wire.MAX_CREDIT} in all"
-                self.hub.fault(worker.identity, reason)
+                has = worker.credit + worker.holds
+                if 0 < message.credit <= wire.MAX_CREDIT - has:
+                    worker.credit += message.credit
+                else:
+                    reason = f"a credit of {message.credit} beside {has} that you have; {wire.MAX_CREDIT} is the limit"
+                    self.hub.fault(worker.identity, reason)
             case _:
                 reason = f"a {worker.join.role} cannot send {type(message).__name__} to a trainer"
                 self.hub.fault(worker.identity, reason)
@@ -137,7 +158,8 @@ class Gateway:
 
     def report(self) -> wire.Report:
         """How things stand; call it with `changed` held."""
-        self.hub.counts |= asdict(self.ledger.stats)
+        for name, count in asdict(self.ledger.stats).items():
+            self.hub.counts[name] = count
         gauges = {
             "tickets_pending": self.ledger.num_pending,
             "tickets_in_flight": self.ledger.num_open - self.ledger.num_pending,
@@ -156,7 +178,7 @@ class Gateway:
         """While there are suspects, one worker is kept clear for them, until it has played the last."""
         cell = next((worker for worker in self.workers if worker.identity == self._cell), None)
         if self.ledger.has_suspects:
-            cell = cell or min(self.workers, key=lambda one: one.held, default=None)
+            cell = cell or min(self.workers, key=lambda one: one.holds, default=None)
         elif cell is not None and not cell.held:
             cell = None
         self._cell = b"" if cell is None else cell.identity
@@ -172,9 +194,10 @@ class Gateway:
         work: dict[bytes, list[tuple[Ticket, str]]] = defaultdict(list)
 
         def give(worker: WorkerPeer, take: Callable[[bytes], tuple[Ticket, str]]) -> None:
+            ticket, name = take(worker.identity)
             worker.credit -= 1
-            worker.held += 1
-            work[worker.identity].append(take(worker.identity))
+            worker.held.add(name)
+            work[worker.identity].append((ticket, name))
 
         cell = self._choose_cell()
         if cell is not None and cell.credit and not cell.held and self.ledger.has_suspects:

@@ -8,8 +8,9 @@
 A ticket that was lost three times with its worker may be what kills them, and would drag along whatever is held beside
 it: as a suspect it is given only to a worker that holds nothing else, and set aside when three have died of it.
 
-A result counts if its ticket is open, its hash is the ticket's and the policy version is the one wanted; any other is a
-duplicate of work that was issued again, or withdrawn, and is dropped.
+A result counts if its ticket is open, its hash is the ticket's, and it has the answers and the policy version that were
+wanted. A wrong one from the ticket's holder is a failure; any other is a duplicate of work that was issued again, or
+withdrawn, and is dropped.
 """
 
 from collections import deque
@@ -128,11 +129,15 @@ class Ledger:
                 self._again(entry)
         return len(lost)
 
-    def group(self, group: wire.Group) -> bool:
+    def group(self, group: wire.Group, holder: Holder) -> bool:
         """Whether it counts."""
         entry = self._match(group)
-        if entry is None or any(one.version != entry.ticket.version != -1 for one in group.rounds):
+        flaw = "" if entry is None else _flaw(entry.ticket, group)
+        if entry is None or (flaw and entry.holder != holder):
             self.stats.duplicates += 1
+            return False
+        if flaw:
+            self._failed(entry, f"in worker {group.worker}: {flaw}")
             return False
         if entry.holder is None:
             self._queue_of(entry).remove(group.index)
@@ -171,3 +176,18 @@ class Ledger:
         else:
             del self._open[entry.ticket.index]
             self.failed[entry.ticket.index] = f"it failed {MAX_FAILURES} times, the last time {reason}"
+
+
+def _flaw(ticket: Ticket, group: wire.Group) -> str:
+    """How a group is not what its ticket asked for; empty if it is."""
+    versions = {one.version for one in group.rounds}
+    if ticket.version != -1 and versions - {ticket.version}:
+        return f"it was answered by policy version {versions}, where {ticket.version} is wanted"
+    siblings = {one.sibling for one in group.rounds}
+    in_one = ticket.num_turns == 1  # a group's answers are in one round, an episode's one by one
+    wanted = {0} if in_one else set(range(ticket.num_samples))
+    if siblings != wanted or (in_one and len(group.rounds) > 1):
+        return f"it has {len(group.rounds)} rounds of siblings {siblings}, where {wanted} are wanted"
+    num_samples = ticket.num_samples if in_one else 1
+    found = {len(one.samples) for one in group.rounds}
+    return "" if found == {num_samples} else f"it has {found} answers to a state, where {num_samples} are wanted"

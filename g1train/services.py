@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -88,7 +89,8 @@ class Child:
 class Services:
     """The node and pool of one run on this machine."""
 
-    MAX_NODE_RESTARTS = 3
+    MAX_NODE_DEATHS = 4  # each within `HEALTHY_S` of its start
+    HEALTHY_S = 600.0
 
     def __init__(self, run_folder: Path, num_workers: int, capacity: int, show: Callable[[str], None]) -> None:
         self._folder = run_folder
@@ -96,8 +98,9 @@ class Services:
         self._num_workers, self._capacity, self._show = num_workers, capacity, show
         self._node_model: Path | None = None
         self._node: Child | None = None
+        self._node_started = 0.0
         self._pool: Child | None = None
-        self._node_restarts = 0
+        self._node_deaths = 0
         self.trainer_address = f"ipc://{self._sockets}/trainer"
         self.node_address = f"ipc://{self._sockets}/node"
 
@@ -107,6 +110,7 @@ class Services:
         config = str(self._folder / "config.toml")
         command = ["serve", config, "--model", str(model), "--bind", self.node_address]
         self._node = Child("g1 serve", _g1(*command), self._folder / "node.log")
+        self._node_started = time.monotonic()
 
     def start_pool(self) -> None:
         """Start `g1 pool`, unless it runs."""
@@ -123,8 +127,9 @@ class Services:
         if self._node is None or self._node.alive or self._node_model is None:
             return False
         epitaph = self._node.epitaph()
-        self._node_restarts += 1
-        if self._node_restarts > self.MAX_NODE_RESTARTS or not self._node.ready:
+        healthy = time.monotonic() - self._node_started > self.HEALTHY_S
+        self._node_deaths = 1 if healthy else self._node_deaths + 1
+        if self._node_deaths >= self.MAX_NODE_DEATHS or not self._node.ready:
             raise WorkerError(epitaph)  # one that never got as far as serving would not the next time either
         self._show(f"{epitaph}\nstarting it again")
         self.start_node(self._node_model)

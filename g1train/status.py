@@ -7,6 +7,7 @@ others are shown all the same.
 """
 
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine import sockets, wire
-from engine.errors import ConfigError
+from engine.errors import ConfigError, ConnectError
 from engine.link import Link, Server, join_as
 
 BETWEEN_LOOKS_S = 1.0
@@ -34,9 +35,14 @@ class Monitor:
         join = join_as("monitor", f"monitor-{os.getpid()}")
         addresses: dict[Server, str] = {"trainer": trainer, "node": node}
         self._links = {server: Link(context, address, server, join, keys) for server, address in addresses.items()}
+        self._looking = threading.Lock()
 
     def look(self, timeout_s: float = ANSWER_WITHIN_S) -> Reports:
-        """A fresh report of each; None from whom none has come in time."""
+        """A fresh report of each; None from whom none has come in time. One thread at a time looks."""
+        with self._looking:
+            return self._look(timeout_s)
+
+    def _look(self, timeout_s: float) -> Reports:
         reports: Reports = dict.fromkeys(self._links)
         asked: set[str] = set()
         deadline = time.monotonic() + timeout_s
@@ -134,30 +140,35 @@ def main(
     prometheus: int | None = None,
     timeout_s: float = ANSWER_WITHIN_S,
 ) -> None:
-    """Print once, or serve for Prometheus at 127.0.0.1:`prometheus` until interrupted."""
+    """Print once, or serve for Prometheus at 127.0.0.1:`prometheus` until interrupted.
+
+    Raises `ConnectError` if neither answers, once that is printed.
+    """
     with Monitor(trainer, node, keys) as monitor:
         if prometheus is not None:
-            serve_prometheus(monitor, prometheus)
+            serve_prometheus(monitor, prometheus, timeout_s)
             return
         before = monitor.look(timeout_s)
         time.sleep(BETWEEN_LOOKS_S)
-        found = summary(before, monitor.look(timeout_s))
+        found = summary(before, monitor.look(timeout_s if all(before.values()) else BETWEEN_LOOKS_S))
     if as_json:
         print(msgspec.json.encode(found).decode(), flush=True)
     else:
         show(found, Console())
+    if not (found["trainer"] or found["node"]):
+        raise ConnectError(f"neither the trainer at {trainer} nor the node at {node} answers; are these the addresses?")
 
 
 class Collector:
     """What prometheus-client asks at each scrape: gauges and counters named g1_<server>_<figure>."""
 
-    def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
+    def __init__(self, monitor: Monitor, timeout_s: float) -> None:
+        self._monitor, self._timeout_s = monitor, timeout_s
 
     def collect(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        for server, report in self._monitor.look().items():
+        for server, report in self._monitor.look(self._timeout_s).items():
             yield GaugeMetricFamily(f"g1_{server}_up", f"Does the {server} answer?", value=float(report is not None))
             if report is None:
                 continue
@@ -174,15 +185,21 @@ class Collector:
             yield from (holds, silent)
 
 
-def serve_prometheus(monitor: Monitor, port: int, until: Sequence[float] = ()) -> None:
-    """Serve until interrupted, or for `until` seconds. Raises `ConfigError` without prometheus-client."""
+def serve_prometheus(
+    monitor: Monitor, port: int, timeout_s: float = ANSWER_WITHIN_S, until: Sequence[float] = ()
+) -> None:
+    """Serve until interrupted, or for `until` seconds. Raises `ConfigError` without prometheus-client, `ConnectError`
+    for a port that is taken."""
     try:
         from prometheus_client import CollectorRegistry, start_http_server
     except ImportError as error:
         raise ConfigError("prometheus-client is not installed; install the extra 'monitor'") from error
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Collector(monitor))
-    server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
+    registry.register(Collector(monitor, timeout_s))
+    try:
+        server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
+    except OSError as error:
+        raise ConnectError(f"cannot listen at port {port}: {error.strerror}; choose another, 0 takes any") from error
     print(f"metrics at http://127.0.0.1:{server.server_port}/metrics", flush=True)
     try:
         thread.join(*until)

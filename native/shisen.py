@@ -166,6 +166,29 @@ def unpack(state: Records, kind_mask: Int, cells: npt.NDArray[np.uint8]) -> None
 
 
 @kernel
+def first_strange(state: Records, num_pictures: Int, kind_mask: Int, max_turns: Int) -> Int:
+    """Index of the first record with a cell that shows nothing or a picture that is not there, or whose `pair` proves
+    nothing; -1 if there is none. Kinds and occupancy are right already."""
+    for index in range(len(state)):
+        record = state[index]
+        board, cells = record["board"], np.int64(record["rows"]) * np.int64(record["cols"])
+        for place in range(MAX_CELLS):
+            cell = np.int64(board[place])
+            if cell != 0 and (place >= cells or cell & kind_mask == 0 or cell // (kind_mask + 1) >= num_pictures):
+                return index
+        pair = np.int64(record["pair"])
+        if record["ended"] != 0:
+            if pair != 0:
+                return index
+            continue
+        first, second = pair // cells, pair % cells
+        cols, across, down = np.int64(record["cols"]), record["across"], record["down"]
+        if first >= cells or not is_legal(board, across, down, cols, first, second, kind_mask, max_turns):
+            return index
+    return -1
+
+
+@kernel
 def faces(state: Records, kind_mask: Int, num_pictures: Int, numbers: npt.NDArray[np.uint16]) -> None:
     """numbers[N, rows, cols] = the sprites of state[N]: 0 empty, 1 + (kind - 1) * num_pictures + picture."""
     for index in range(len(state)):

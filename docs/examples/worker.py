@@ -21,12 +21,14 @@ def ask_of(ticket: dict) -> dict:
     return {**ask, "state": ticket["start"]["record"]}
 
 
-def group_of(ticket: dict, name: str, answer: dict) -> dict:
-    scores = [{**UNPAID, "game_reward": float(len(sample["text"]))} for sample in answer["samples"]]
+def result_of(ticket: dict, name: str, message: dict) -> dict:
+    head = {"index": ticket["index"], "ticket": name, "worker": NAME}
+    if message["type"] == "refusal":
+        return {"type": "failure", **head, "traceback": message["reason"]}
+    scores = [{**UNPAID, "game_reward": float(len(sample["text"]))} for sample in message["samples"]]
     one = {"sibling": 0, "turn": 0, "state_hash": 0, "truth": "", "frame": GREY, "scores": scores}
-    one |= {key: answer[key] for key in ("prompt", "samples", "version")}
-    group = {"type": "group", "index": ticket["index"], "ticket": name, "worker": NAME, "start_hash": 0}
-    return {**group, "rounds": [one]}
+    one |= {key: message[key] for key in ("prompt", "samples", "version")}
+    return {"type": "group", **head, "start_hash": 0, "rounds": [one]}
 
 
 def main(trainer_address: str, node_address: str) -> None:
@@ -43,9 +45,9 @@ def main(trainer_address: str, node_address: str) -> None:
                 for ticket, name in zip(message["tickets"], message["names"], strict=True):
                     held[ticket["index"]] = ticket, name
                     node.send(msgpack.packb([ask_of(ticket)]))
-            elif message["type"] == "answer":
-                group = group_of(*held.pop(message["id"]), message)
-                trainer.send(msgpack.packb([group, {"type": "pull", "credit": 1}]))
+            elif message["type"] in ("answer", "refusal"):
+                result = result_of(*held.pop(message["id"]), message)
+                trainer.send(msgpack.packb([result, {"type": "pull", "credit": 1}]))
             elif message["type"] == "drain":
                 return
         if time.monotonic() > beat_at:

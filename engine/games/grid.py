@@ -4,6 +4,7 @@ state ──_faces (each game's own)──▶ sprite numbers ──▶ draw reco
 """
 
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ class GridGame(Game):
 
     _settings: Perception
     _layout: Layout
+    _free: ClassVar[tuple[str, ...]] = ("rng", "score")
+    """Fields of a record that do not follow from its board."""
 
     @property
     def layout(self) -> Layout:
@@ -41,6 +44,16 @@ class GridGame(Game):
         if self._settings.dressed:
             frame.dress(draws, self._layout, self._settings, state_hash(state))
         return draws
+
+    def verify(self, state: Records) -> None:
+        """ValueError unless each of state[N] is a position of this game, in all its fields."""
+        self._check(state)
+        if (state["rows"] != self.rows).any() or (state["cols"] != self.cols).any():
+            raise ValueError(f"a record is of another board size than {self.name} {self.rows}x{self.cols}")
+        rebuilt = self.from_board(self.board(state), np.zeros(len(state), np.uint64))
+        for name in set(self.dtype.fields or ()).difference(self._free):
+            if not np.array_equal(state[name], rebuilt[name]):
+                raise ValueError(f"a record's field {name!r} does not fit its board in {self.name}")
 
     def _faces(self, state: Records) -> npt.NDArray[np.unsignedinteger]:
         """The sprite number of each cell, [N, rows, cols]; where sprites are numbered as the board is, the board."""

@@ -57,6 +57,7 @@ class Shisen(PairAnswers, GridGame):
     """The game at given settings."""
 
     _settings: Settings
+    _free = ("rng", "score", "board", "pair")
     name = "shisen"
     dtype = kernels.DTYPE
 
@@ -147,6 +148,12 @@ class Shisen(PairAnswers, GridGame):
         state = np.zeros(len(numbers), self.dtype)
         dealing.pack(cells.astype(np.uint8), numbers, self._num_pictures, *self._rules, state)
         return state
+
+    def verify(self, state: Records) -> None:
+        """ValueError unless each of state[N] is a position of this game, in all its fields."""
+        super().verify(state)
+        if (bad := kernels.first_strange(state, self._num_pictures, *self._rules)) >= 0:
+            raise ValueError(f"record {bad} has pictures that do not exist, or as its legal pair one that is not legal")
 
     def describe(self, state: Records) -> list[str]:
         """Rows of cells on lines of their own, such as "Red circle - Blue star"; or "cat - truck"."""

@@ -132,6 +132,8 @@ class Swap(PairAnswers, GridGame):
         self._check(state)
         cells = np.empty((len(state), self.rows, self.cols), np.uint8)
         kernels.unpack(state, cells)
+        if cells.size and cells.max() > self.num_kinds:
+            raise ValueError(f"a record holds kind {cells.max()}; this game has {self.num_kinds}")
         return np.take(self._tiles, cells)
 
     def from_board(self, board: npt.ArrayLike, seeds: Integers) -> Records:

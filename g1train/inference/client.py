@@ -19,6 +19,7 @@ import msgspec
 import zmq
 
 from engine import sockets, wire
+from engine.asker import AtlasLedger
 from engine.errors import ConnectError, WeightsError
 from engine.link import Link, join_as
 from engine.render.atlas import Atlas
@@ -47,7 +48,7 @@ class NodeClient:
         self._link = self._new_link()
         self._lock = threading.RLock()
         self._ids = itertools.count()
-        self._atlases: set[bytes] = set()
+        self._atlases = AtlasLedger()
         self._used, self._said = 0.0, ""
 
     def _new_link(self) -> Link:
@@ -139,7 +140,8 @@ class NodeClient:
                 self.join(deadline - time.monotonic())
             if atlas is not None and atlas.digest not in self._atlases:
                 self._link.send(wire.Atlas(atlas.digest, atlas.to_bytes()))
-                self._atlases.add(atlas.digest)
+            if atlas is not None:
+                self._atlases.use(atlas.digest)
             self._link.send(message)
             while time.monotonic() < deadline:
                 arrived = list(self._turn(deadline))

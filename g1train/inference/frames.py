@@ -27,7 +27,7 @@ class AtlasStore:
     def keep(self, atlas: Atlas) -> None:
         """Add an atlas that was made in this process."""
         self._atlases[atlas.digest] = atlas
-        self._use(atlas.digest)
+        self.use(atlas.digest)
 
     def add(self, message: wire.Atlas) -> None:
         """Raises `WireError` for an atlas that is damaged or not the one that it claims to be."""
@@ -42,8 +42,10 @@ class AtlasStore:
             _shared[message.digest] = atlas
         self.keep(atlas)
 
-    def _use(self, digest: bytes) -> None:
-        self._atlases.move_to_end(digest)
+    def use(self, digest: bytes) -> None:
+        """A frame names it, if it is there."""
+        if digest in self._atlases:
+            self._atlases.move_to_end(digest)
         while len(self._atlases) > wire.ATLAS_SLOTS:
             self._atlases.popitem(last=False)
 
@@ -66,7 +68,7 @@ class AtlasStore:
         atlas = self._atlases.get(frame.atlas)
         if atlas is None:
             raise ValueError(f"the atlas {frame.atlas.hex()} is not here: send it before the first frame that names it")
-        self._use(frame.atlas)
+        self.use(frame.atlas)
         if len(frame.data) != atlas.draw_dtype.itemsize or (frame.height, frame.width) != (atlas.height, atlas.width):
             raise ValueError(
                 f"a frame of {frame.height} x {frame.width} and {len(frame.data)} bytes does not fit its atlas, of"

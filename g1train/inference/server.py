@@ -9,18 +9,20 @@ together. What does not decode is answered with a Fault and counted. Asks of a p
 
 import asyncio
 import logging
+import math
 import os
 import socket as socketlib
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import zmq
 import zmq.asyncio
 
-from engine import codec, wire
+from engine import codec, sockets, wire
 from engine.errors import WeightsError, WireError
 from engine.hub import Hub, Peer
 from g1train.inference.backend import Backend, Image
@@ -31,6 +33,7 @@ log = logging.getLogger("g1")
 READ_AT_ONCE = 64  # parcels, before answers are given a chance
 NUM_LATENCIES = 4096
 LAST_WORDS_MS = 2000
+MAX_IMAGE_BYTES = 1 << 30  # of one peer's asks in flight
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Client(Peer):
 
     atlases: AtlasStore = field(default_factory=AtlasStore)
     asks: set[asyncio.Task[None]] = field(default_factory=set)
+    image_bytes: int = 0  # of its asks in flight
 
     @property
     def holds(self) -> int:
@@ -74,11 +78,12 @@ class Node:
             for work in (self._beat, self._take_weights, self._send_all):
                 self._tasks.create_task(work())
             while True:
-                self._receive(await self._socket.recv_multipart())
+                self._receive(await self._socket.recv_multipart(copy=False))
                 for _ in range(READ_AT_ONCE):  # what else has come meanwhile is answered together
                     if not await self._socket.poll(0):
                         break
-                    self._receive(await self._socket.recv_multipart())
+                    self._receive(await self._socket.recv_multipart(copy=False))
+                await asyncio.sleep(0)  # pyzmq does not yield while there is more to read
 
     @property
     def is_serving(self) -> bool:
@@ -91,6 +96,8 @@ class Node:
         elif self._num_asks:
             log.info("answering %d asks; once more to stop at once", self._num_asks)
         self._leaving = True
+        if self.gate.transferring:
+            self.gate.fail("the node is leaving")
         self._socket.set(zmq.LINGER, LAST_WORDS_MS)  # the last answers are still on their way out when it is closed
         self._posted.set()
 
@@ -98,13 +105,14 @@ class Node:
         if self._serving is not None:
             self._serving.cancel()
 
-    def _receive(self, frames: Sequence[bytes]) -> None:
-        identity, *parts = frames
-        for peer, message in self.hub.receive(identity, parts):
+    def _receive(self, received: Sequence[zmq.Frame]) -> None:
+        identity, *frames = received
+        parts = [frame.bytes for frame in frames]
+        for peer, message in self.hub.receive(identity.bytes, parts, partial(sockets.key_of, frames)):
             try:
                 self._handle(peer, message)
             except WireError as error:
-                self.hub.fault(identity, str(error))
+                self.hub.fault(peer.identity, str(error))
         self._posted.set()
 
     def _handle(self, peer: Client, message: wire.AnyMessage) -> None:
@@ -121,28 +129,38 @@ class Node:
 
     def _begin(self, peer: Client, ask: wire.Ask) -> None:
         """Draw the frames now, in the order of arrival, then answer in a task of its own."""
+        frames = [turn.frame for turn in ask.turns if turn.frame is not None]
+        for frame in frames:
+            peer.atlases.use(frame.atlas)  # whatever becomes of the ask: its sender keeps the same books
         if self._leaving:
             self._refuse(peer, ask, "this node is leaving", retry=True)
             return
         if len(peer.asks) >= self._max_asks:
             self._refuse(peer, ask, f"{self._max_asks} asks of yours are in flight already", retry=True)
             return
+        num_bytes = sum(abs(frame.height * frame.width) * 3 for frame in frames)
+        if peer.asks and peer.image_bytes + num_bytes > MAX_IMAGE_BYTES:
+            self._refuse(peer, ask, f"{peer.image_bytes >> 20} MB of your images are in flight already", retry=True)
+            return
         try:
-            if not 1 <= ask.num_samples <= wire.MAX_SAMPLES or ask.max_tokens < 1 or not ask.turns:
-                limits = f"num_samples is 1 to {wire.MAX_SAMPLES}, max_tokens at least 1"
-                raise ValueError(f"{limits}, and there is at least one turn")
-            images = self._images(peer, ask)
+            _check(ask, num_bytes)
+            images = self._images(peer, frames)
         except ValueError as error:
             self._refuse(peer, ask, str(error), retry=False)
             return
         self._count(1)
+        peer.image_bytes += num_bytes
         task = self._tasks.create_task(self._answer(peer, ask, images))
         peer.asks.add(task)
-        task.add_done_callback(peer.asks.discard)
-        task.add_done_callback(lambda _: self._count(-1))
 
-    def _images(self, peer: Client, ask: wire.Ask) -> list[Image]:
-        frames = [turn.frame for turn in ask.turns if turn.frame is not None]
+        def done(task: asyncio.Task[None]) -> None:
+            peer.asks.discard(task)
+            peer.image_bytes -= num_bytes
+            self._count(-1)
+
+        task.add_done_callback(done)
+
+    def _images(self, peer: Client, frames: list[wire.Frame]) -> list[Image]:
         if not self.backend.needs_state:
             return [peer.atlases.pixels(frame) for frame in frames]
         for frame in frames:
@@ -166,7 +184,7 @@ class Node:
 
     def _refuse(self, peer: Client, ask: wire.Ask, reason: str, retry: bool) -> None:
         self.hub.counts["refusals"] += 1
-        self._post(peer.identity, wire.Refusal(ask.id, reason, retry))
+        self._post(peer.identity, wire.Refusal(ask.id, wire.clip(reason), retry))
 
     def _count(self, more: int) -> None:
         """Asks in flight, and for how long there were none."""
@@ -180,7 +198,12 @@ class Node:
 
     async def _take_weights(self) -> None:
         while True:
-            identity, call = await self._calls.get()
+            try:
+                patience_s = self._weights_timeout_s if self.gate.transferring else None
+                identity, call = await asyncio.wait_for(self._calls.get(), patience_s)
+            except TimeoutError:  # its trainer is gone, most likely; asks wait for the end of it
+                self.gate.fail(f"no further step came for {self._weights_timeout_s:.0f} s")
+                continue
             error = ""
             try:
                 async with asyncio.timeout(self._weights_timeout_s):
@@ -248,12 +271,28 @@ class Node:
 
     async def _flush(self) -> None:
         for identity, parcel in self.hub.outgoing():
-            await self._socket.send_multipart([identity, parcel])
+            try:
+                await self._socket.send_multipart([identity, parcel], zmq.NOBLOCK)
+            except zmq.ZMQError as error:
+                self.hub.undelivered(identity, sockets.why_undelivered(error))
 
     async def last_words(self, error: BaseException) -> None:
         """Tell everybody why this node ends: one of them has a console that somebody looks at."""
         where = f"{socketlib.gethostname()}, process {os.getpid()}"
         for identity in self.hub.peers:
-            self.hub.post(identity, wire.Fault(f"the node on {where} ends: {error!r}"))
+            self.hub.post(identity, wire.Fault(wire.clip(f"the node on {where} ends: {error!r}")))
         self._socket.set(zmq.LINGER, LAST_WORDS_MS)
         await self._flush()
+
+
+def _check(ask: wire.Ask, image_bytes: int) -> None:
+    """Raises `ValueError` for an ask that no backend can answer."""
+    if not ask.turns:
+        raise ValueError("there is at least one turn")
+    if not 1 <= ask.num_samples <= wire.MAX_SAMPLES or not 1 <= ask.max_tokens <= wire.MAX_TOKENS:
+        found = f"{ask.num_samples} and {ask.max_tokens}"
+        raise ValueError(f"num_samples is 1 to {wire.MAX_SAMPLES} and max_tokens 1 to {wire.MAX_TOKENS}, not {found}")
+    if not 0.0 <= ask.temperature < math.inf:
+        raise ValueError(f"temperature is at least 0 and finite, not {ask.temperature}")
+    if image_bytes > wire.MAX_PARCEL_BYTES:
+        raise ValueError(f"{image_bytes} bytes of images; one ask may have {wire.MAX_PARCEL_BYTES}")

@@ -291,15 +291,43 @@ def test_pool_drains_and_takes_its_workers_along(dispatcher: Dispatcher, node_ad
             processes.eventually(lambda: not any(processes.alive(pid) for pid in workers))
 
 
+def test_a_worker_that_somebody_else_ends_is_started_again(dispatcher: Dispatcher, node_address: str) -> None:
+    with (
+        dispatcher,
+        processes.node(node_address, "oracle"),
+        processes.pool(dispatcher.address, node_address, num_workers=2) as pool,
+    ):
+        processes.eventually(lambda: dispatcher.stats.workers == 2)
+        before = processes.children(pool)
+        os.kill(before[0], signal.SIGTERM)
+        processes.eventually(lambda: len(set(processes.children(pool)) - set(before)) == 1)
+        processes.eventually(lambda: dispatcher.stats.workers == 2)
+        assert pool.poll() is None
+
+
 def test_a_second_signal_stops_at_once(dispatcher: Dispatcher, node_address: str) -> None:
+    with (
+        dispatcher,
+        processes.started("tests.digests", node_address),  # it takes a ticket's seed for how long to think
+        Monitor(dispatcher.address, node_address) as monitor,
+        processes.pool(dispatcher.address, node_address, num_workers=1) as pool,
+    ):
+        dispatcher.submit(groups_of(1))
+        processes.eventually(partial(is_asking, monitor))
+        pool.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            pool.wait(0.5)
+        pool.terminate()
+        assert pool.wait(DEADLINE_S) == 130
+
+
+def test_without_a_node_a_pool_leaves_its_tickets_to_others(dispatcher: Dispatcher, node_address: str) -> None:
     with dispatcher, processes.pool(dispatcher.address, node_address, num_workers=1) as pool:
         dispatcher.submit(groups_of(2))
         processes.eventually(lambda: dispatcher.stats.workers == 1 and dispatcher.stats.pending == 0)
         pool.terminate()
-        with pytest.raises(subprocess.TimeoutExpired):
-            pool.wait(0.5)  # there is no node, so what is held cannot be finished
-        pool.terminate()
-        assert pool.wait(DEADLINE_S) == 130
+        assert pool.wait(DEADLINE_S) == 0
+        processes.eventually(lambda: dispatcher.stats.pending == 2)
 
 
 def test_a_busy_port_is_one_line() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from engine import codec, wire
 from engine.episode import frame_of, make_game, restore
 from engine.errors import WireError
-from engine.game import game_names, start_states
+from engine.game import Game, game_names, start_states
 from engine.hub import Hub, Peer
 from engine.render.atlas import Atlas
 from engine.ticket import GameSpec, ticket_hash
@@ -37,7 +37,7 @@ def parcel(data: bytes) -> None:
     for peer, message in hub.receive(b"peer", [data]):
         match message:
             case wire.Group():
-                ledger.group(message)
+                ledger.group(message, peer.identity)
             case wire.Failure():
                 ledger.failure(message, peer.identity)
             case wire.Atlas():
@@ -65,7 +65,16 @@ def frame(data: bytes) -> None:
 
 def record(data: bytes) -> None:
     for name in game_names():
-        _only(ValueError, functools.partial(restore, make_game(GameSpec(name)), data))
+        _only(ValueError, functools.partial(_play_on, make_game(GameSpec(name)), data))
+
+
+def _play_on(game: Game, data: bytes) -> None:
+    """Whatever is taken for a position is safe to play and to show."""
+    state = restore(game, data)
+    game.oracle(state)
+    game.play_random(state, 20)
+    game.render(state)
+    game.describe(state)
 
 
 DECODERS: dict[str, Callable[[bytes], None]] = {"parcel": parcel, "atlas": atlas, "frame": frame, "record": record}
@@ -96,7 +105,7 @@ def seeds() -> dict[str, list[bytes]]:
         "parcel": [wire.encode(message) for message in messages] + [wire.encode(*messages)],
         "atlas": [GAME.atlas.to_bytes()[:300]],
         "frame": [msgspec.msgpack.encode(one) for one in frames],
-        "record": [state.tobytes()],
+        "record": [start_states(make_game(GameSpec(name)), [1], 5).tobytes() for name in game_names()],
     }
 
 

@@ -9,6 +9,7 @@ from engine.game import UNREADABLE, Game
 from native.rng import mix
 from native.state import HEADER, Records
 
+HEADER_BYTES = np.dtype(HEADER).itemsize  # 16 of random state and score, which may be anything, then 8
 COMPILED = hasattr(mix, "py_func")  # False when the kernels run as plain Python, and tests had better be short
 
 
@@ -201,6 +202,26 @@ def boards_can_be_set_up(game: Game) -> None:
     assert_array_equal(game.board(again), game.board(state))
     assert_array_equal(again["ended"], state["ended"])
     assert_array_equal(engine.state_hash(again), engine.state_hash(state))
+
+
+def only_positions_are_verified(game: Game) -> None:
+    """Every state of play passes. One whose end, size or padding is changed does not; one that is changed elsewhere
+    passes only if it is safe to play and to show."""
+    state = played(game, 30)
+    game.verify(state)
+    game.verify(game.from_board(game.board(state), range(30)))
+    places = HEADER_BYTES + np.random.default_rng(3).integers(0, game.dtype.itemsize - HEADER_BYTES, 300)
+    for number, place in enumerate([*range(16, HEADER_BYTES), *places.tolist()]):
+        changed = state[:1].copy()
+        changed.view(np.uint8)[place] ^= 1 + number % 255
+        try:
+            game.verify(changed)
+        except ValueError:
+            continue
+        assert place >= HEADER_BYTES
+        game.play_random(changed, 20)
+        game.oracle(changed)
+        game.render(changed)
 
 
 def start_states_keep_apart(game: Game) -> None:

@@ -26,6 +26,7 @@ PROMISES: list[Callable[[Game], None]] = [
     contract.truth_is_read_back,
     contract.actions_are_read_back,
     contract.boards_can_be_set_up,
+    contract.only_positions_are_verified,
     contract.start_states_keep_apart,
     contract.near_optimal_is_legal_and_holds_the_oracles,
     contract.outcomes_are_what_playing_gives,

@@ -1,13 +1,17 @@
 """The books of the dispatcher: whatever workers do, every ticket is counted exactly once."""
 
+import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import wire
+from engine import sockets, wire
 from engine.errors import ConnectError, WorkerError
 from engine.ticket import GameSpec, Ticket, ticket_hash
 from g1train.dispatch import Dispatcher
@@ -18,6 +22,7 @@ from tests.foreign import JOIN, Foreign, connected
 
 GAME = OneGame(GameSpec("2048"))
 A, B = b"worker a", b"worker b"
+SAMPLE, SCORE = wire.Sample.of("", [], []), wire.Score(-1, 0.0, 0.0, 0.0, 0, False, False)
 
 
 def tickets(number: int, version: int = -1) -> list[Ticket]:
@@ -25,7 +30,7 @@ def tickets(number: int, version: int = -1) -> list[Ticket]:
 
 
 def group(ticket: Ticket, version: int = 0) -> wire.Group:
-    one = wire.Round(0, 0, 1, "", wire.Frame("pixels", 1, 1, bytes(3)), b"", [], [], version)
+    one = wire.Round(0, 0, 1, "", wire.Frame("pixels", 1, 1, bytes(3)), b"", [SAMPLE], [SCORE], version)
     return wire.Group(ticket.index, ticket_hash(ticket), "worker", 1, [one])
 
 
@@ -50,8 +55,8 @@ def test_lost_tickets_come_first_and_duplicates_are_dropped() -> None:
     assert [taken(ledger, A), taken(ledger, A)] == [first, second]
     assert ledger.lost(A) == 2
     assert [taken(ledger, B) for _ in range(3)] == [first, second, third]
-    assert ledger.group(group(first))
-    assert not ledger.group(group(first))
+    assert ledger.group(group(first), B)
+    assert not ledger.group(group(first), B)
     assert ledger.open == [second, third]
     assert (ledger.stats.reissued, ledger.stats.duplicates, ledger.stats.groups) == (2, 1, 1)
 
@@ -60,11 +65,11 @@ def test_the_dead_may_be_late_but_not_wrong() -> None:
     ledger, (first, second) = ledger_of(2, version=4)
     ledger.take(A)
     ledger.lost(A)
-    assert not ledger.group(group(first, version=3))
-    assert ledger.group(group(first, version=4))
+    assert not ledger.group(group(first, version=3), A)
+    assert ledger.group(group(first, version=4), A)
     assert taken(ledger, B) == second
     other = group_tickets(2, "other run", 0, 2, [GAME], num_samples=1)[1]
-    assert not ledger.group(group(other, version=4))
+    assert not ledger.group(group(other, version=4), B)
     assert not ledger.failure(failure(second), A)
     assert ledger.open == [second]
 
@@ -89,10 +94,31 @@ def test_a_ticket_that_kills_workers_does_not_drag_others_along() -> None:
         assert ledger.take_suspect(A)[0] == deadly
         if number == 1:  # the other one is played meanwhile
             assert ledger.take_suspect(B)[0] == innocent
-            assert ledger.group(group(innocent))
+            assert ledger.group(group(innocent), B)
         ledger.lost(A)
     assert "its worker died while it held this ticket and no other" in ledger.failed[deadly.index]
     assert (ledger.open, list(ledger.done), ledger.num_pending) == ([], [innocent.index], 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"version": 3}, r"policy version \{3\}, where 4 is wanted"),
+        ({"samples": [SAMPLE, SAMPLE], "scores": [SCORE, SCORE]}, r"\{2\} answers to a state, where 1 are wanted"),
+        (None, "0 rounds of siblings"),
+    ],
+)
+def test_a_wrong_result_is_a_failure_of_its_holder(changes: dict[str, Any] | None, why: str) -> None:
+    ledger, (ticket,) = ledger_of(1, version=4)
+    good = group(ticket, version=4)
+    rounds = [] if changes is None else [msgspec.structs.replace(good.rounds[0], **changes)]
+    wrong = msgspec.structs.replace(good, rounds=rounds)
+    for number in range(MAX_FAILURES):
+        assert taken(ledger, A) == ticket
+        assert not ledger.group(wrong, B)
+        assert ledger.stats.failures == number
+        assert not ledger.group(wrong, A)
+    assert re.search(why, ledger.failed[ticket.index])
 
 
 def test_indices_are_given_out_once() -> None:
@@ -118,12 +144,12 @@ def test_exactly_once_whatever_happens(events: list[tuple[str, bytes]]) -> None:
             ledger.lost(worker)  # what it held may still come, late
         elif event in ("group", "again") and held[worker]:
             ticket = held[worker][0] if event == "again" else held[worker].pop(0)
-            counted += [ticket.index] if ledger.group(group(ticket)) else []
+            counted += [ticket.index] if ledger.group(group(ticket), worker) else []
     ledger.lost(A)
     ledger.lost(B)
     while ledger.num_pending:
         ticket = taken(ledger, A)
-        counted += [ticket.index] if ledger.group(group(ticket)) else []
+        counted += [ticket.index] if ledger.group(group(ticket), A) else []
     assert sorted(counted + list(ledger.failed)) == [ticket.index for ticket in given_out]
     assert ledger.done.keys() == set(counted)
 
@@ -153,7 +179,7 @@ def test_a_foreign_worker_gets_no_more_than_its_credit(dispatcher: Dispatcher, w
     worker.say({"type": "pull", "credit": 0})
     assert "a credit of 0" in worker.hear()["reason"]
     worker.say({"type": "pull", "credit": wire.MAX_CREDIT + 1})
-    assert f"at most {wire.MAX_CREDIT} in all" in worker.hear()["reason"]
+    assert f"beside 2 that you have; {wire.MAX_CREDIT} is the limit" in worker.hear()["reason"]
     worker.send(wire.encode(group(given_out[1])))
     assert [one.index for one in dispatcher.gather(given_out[1:2], deadline_s=30.0)] == [1]
     worker.say({"type": "leave"})
@@ -230,3 +256,51 @@ def test_a_busy_port_is_named() -> None:
     assert str(raised.value).startswith(f"cannot listen at {dispatcher.address}: Address already in use; stop")
     with pytest.raises(ConnectError, match="needs keys"):
         Dispatcher("tcp://0.0.0.0:0")
+
+
+def test_a_crash_of_its_thread_is_told_and_hangs_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.CRITICAL, "g1"), Dispatcher(f"ipc://{tmp_path}/trainer") as dispatcher:
+        dispatcher._gateway.hub.beat = lambda: 1 // 0  # type: ignore[method-assign, assignment]
+        with pytest.raises(WorkerError, match="the dispatcher's thread ended: ZeroDivisionError"):
+            dispatcher.play(tickets(1), deadline_s=30.0)
+        with pytest.raises(WorkerError, match="the dispatcher's thread ended: ZeroDivisionError"):
+            dispatcher.submit(tickets(2))
+
+
+def test_who_is_cut_off_is_known_before_its_silence_is_long(
+    dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatcher.submit(tickets(1))
+    with caplog.at_level(logging.INFO, "g1"):
+        with connected(dispatcher.address) as foreign:
+            foreign.say(JOIN, {"type": "pull", "credit": 1})
+            assert foreign.hear()["type"] == "welcome"
+            assert foreign.hear()["type"] == "work"
+        processes.eventually(lambda: dispatcher.stats.workers == 0)
+    assert "worker foreign is cut off; 1 tickets are issued again" in caplog.text
+
+
+def test_who_does_not_read_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sockets, "MAX_PARCELS_WAITING", 5)
+    address = f"ipc://{tmp_path}/trainer"
+    with caplog.at_level(logging.INFO, "g1"), Dispatcher(address), connected(address) as foreign:
+        foreign.socket.set_hwm(1)  # for the connection that it makes now
+        foreign.socket.disconnect(address)
+        foreign.socket.connect(address)
+        foreign.say(JOIN)
+        assert foreign.hear()["type"] == "welcome"
+        for _ in range(3000):  # each is answered with a fault of some hundred bytes, which nobody reads
+            foreign.say({"type": "pull", "credit": -1})
+        processes.eventually(lambda: "worker foreign does not read what it is sent" in caplog.text)
+
+
+def test_only_workers_bring_results(dispatcher: Dispatcher, worker: Foreign) -> None:
+    (ticket,) = tickets(1)
+    dispatcher.submit([ticket])
+    worker.say({**JOIN, "role": "monitor"})
+    assert worker.hear()["type"] == "welcome"
+    worker.send(wire.encode(group(ticket)))
+    assert "a monitor cannot send Group to a trainer" in worker.hear()["reason"]
+    assert dispatcher.stats.groups == 0

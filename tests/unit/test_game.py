@@ -12,19 +12,24 @@ from tests import naive
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "2084"}, "unknown game '2084'; did you mean '2048'"),
-        ({"name": "2048", "level": "norml"}, "unknown level 'norml'; did you mean 'normal'"),
-        ({"name": "2048", "row": 3}, "unknown setting 'row'; did you mean 'rows'"),
-        ({"name": "2048", "rows": 5}, "rows=5"),
-        ({"name": "2048", "rows": "4"}, "Expected `int`"),
-        ({"name": "2048", "tile_px": 30}, "tile_px=30"),
-        ({"name": "2048", "tile_px": 0}, "tile_px=0"),
-        ({"name": "2048", "prompt": "long"}, "long"),
+        ({"name": "2084"}, "unknown setting 'name'"),
+        ({"level": "norml"}, "unknown level 'norml'; did you mean 'normal'"),
+        ({"row": 3}, "unknown setting 'row'; did you mean 'rows'"),
+        ({"rows": 5}, "rows=5"),
+        ({"rows": "4"}, "Expected `int`"),
+        ({"tile_px": 30}, "tile_px=30"),
+        ({"tile_px": 0}, "tile_px=0"),
+        ({"prompt": "long"}, "long"),
     ],
 )
 def test_bad_settings(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        engine.make(**arguments)
+        engine.make("2048", **arguments)
+
+
+def test_an_unknown_game() -> None:
+    with pytest.raises(ValueError, match="unknown game '2084'; did you mean '2048'"):
+        engine.make("2084")
 
 
 def test_hash_equals_twin() -> None:

@@ -14,6 +14,7 @@ from g1train.cli import app
 from g1train.dispatch import Dispatcher
 from g1train.inference.client import NodeClient
 from g1train.rollout import OneGame, group_tickets
+from g1train.status import Monitor
 from tests import processes
 
 DEADLINE_S = 60.0
@@ -34,7 +35,10 @@ def test_key_files(folder: Path) -> None:
     with pytest.raises(ConnectError, match="make keys with: g1 keys FOLDER"):
         keys.of_server("king")
     with pytest.raises(ConnectError, match="remove it first"):
-        write_keys(folder, ["pool"])
+        write_keys(folder, ["new", "pool"])
+    assert not (folder / "new.secret").exists()
+    with pytest.raises(ConnectError, match="cannot make keys in"):
+        write_keys(folder / "pool.public" / "deeper")
     with pytest.raises(ConnectError, match="cannot name a key file"):
         write_keys(folder, ["../pool"])
 
@@ -94,17 +98,42 @@ def test_strangers_are_refused_counted_and_told(folder: Path, tmp_path: Path, ca
         processes.eventually(lambda: dispatcher.stats.workers == 1)
 
 
+def why(address: str, folder: Path | None, name: str = "trainer", timeout_s: float = 2.0) -> str:
+    """What a client with that key is told by the node at an address."""
+    keys = None if folder is None else read_keys(folder / f"{name}.secret")
+    with NodeClient(address, keys=keys) as client, pytest.raises(ConnectError) as raised:
+        client.join(timeout_s=timeout_s)
+    return str(raised.value)
+
+
 def test_a_client_says_why_it_is_not_let_in(folder: Path, tmp_path: Path) -> None:
-    write_keys(tmp_path / "theirs", ["trainer"])
-    (tmp_path / "theirs" / "node.public").write_bytes((folder / "node.public").read_bytes())
-    address = f"ipc://{tmp_path}/node"
+    theirs, mixed = tmp_path / "theirs", tmp_path / "mixed"
+    write_keys(theirs, ["trainer", "node"])
+    write_keys(mixed, ["trainer"])
+    (mixed / "node.public").write_bytes((folder / "node.public").read_bytes())
+    address, open_address = f"ipc://{tmp_path}/node", f"ipc://{tmp_path}/open"
     with processes.node(address, "oracle", "--keys", str(folder / "node.secret")):
         with NodeClient(address, keys=read_keys(folder / "trainer.secret"), timeout_s=20.0) as friend:
             assert friend.join().backend == "oracle"
-        theirs = read_keys(tmp_path / "theirs" / "trainer.secret")
-        reason = r"it refuses the key 'trainer': give it trainer\.public"
-        with NodeClient(address, keys=theirs) as stranger, pytest.raises(ConnectError, match=reason):
-            stranger.join(timeout_s=2.0)
-        with NodeClient(address) as nobody, pytest.raises(ConnectError, match="no node answers"):
-            nobody.join(timeout_s=0.3)
+        assert "the key 'pool' is no trainer's: only the one named 'trainer' may" in why(address, folder, "pool")
+        assert "it refuses the key 'trainer': give it trainer.public" in why(address, mixed)
+        assert "theirs/node.public is not its key" in why(address, theirs)
+        assert "it wants keys" in why(address, None)
+        with Monitor("ipc:///nowhere", address, read_keys(folder / "trainer.secret")) as monitor:
+            report = monitor.look()["node"]
+        assert report is not None
+        assert report.counts["refused_keys"] >= 3
+    with processes.node(open_address, "oracle"):
+        assert "it speaks without keys" in why(open_address, folder)
     assert not [thread for thread in threading.enumerate() if thread.name == "g1-doorman" and not thread.daemon]
+
+
+def test_a_file_that_cannot_be_read_shuts_nobody_out(folder: Path, tmp_path: Path) -> None:
+    (folder / "aaa.public").symlink_to(tmp_path / "nothing")
+    (folder / "bbb.public").mkdir()
+    address = f"ipc://{tmp_path}/node"
+    with (
+        processes.node(address, "oracle", "--keys", str(folder / "node.secret")),
+        NodeClient(address, keys=read_keys(folder / "trainer.secret"), timeout_s=20.0) as friend,
+    ):
+        assert friend.join().backend == "oracle"

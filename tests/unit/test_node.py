@@ -1,7 +1,10 @@
 """The node: programs that know only MessagePack, bad bytes, policy versions, weights; each against a real process."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +113,11 @@ def test_messages_that_do_not_belong_here(exchange: Exchange) -> None:
     [
         ({"num_samples": 0}, "num_samples is 1 to 4096"),
         ({"num_samples": 5000}, "num_samples is 1 to 4096"),
-        ({"max_tokens": 0}, "max_tokens at least 1"),
+        ({"max_tokens": 0}, "max_tokens 1 to"),
+        ({"max_tokens": 1 << 40}, "max_tokens 1 to"),
+        ({"temperature": float("nan")}, "at least 0 and finite"),
+        ({"temperature": -1.0}, "at least 0 and finite"),
+        ({"game": {"name": "2048", "settings": {"name": "shisen"}}}, "unknown setting"),
         ({"turns": []}, "at least one turn"),
         ({"state": b"short"}, "are no record"),
         ({"game": None}, "needs the game"),
@@ -270,3 +277,75 @@ def test_an_answer_too_long_for_a_parcel_is_refused(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(wire, "MAX_PARCEL_BYTES", 4096)
     assert len(asyncio.run(scenario(f"ipc://{tmp_path}/node")).samples[0].text) == 500
+
+
+def test_a_node_that_is_told_to_leave_does_not_wait_for_the_end_of_a_transfer(tmp_path: Path) -> None:
+    address, atlas = f"ipc://{tmp_path}/node", make_game(GAME).atlas
+    with (
+        processes.node(address, "oracle") as node,
+        NodeClient(address, name="one", timeout_s=30.0) as one,
+        NodeClient(address, name="other", timeout_s=30.0) as other,
+        ThreadPoolExecutor() as threads,
+    ):
+        one.start_weight_update()
+        waiting = threads.submit(other.ask, an_ask(), 5.0, atlas)
+        time.sleep(0.5)
+        node.terminate()
+        assert node.wait(30.0) == 0
+        with pytest.raises(ConnectError):
+            waiting.result()
+
+
+def test_a_transfer_that_stops_half_way_is_given_up(tmp_path: Path) -> None:
+    async def scenario(address: str) -> None:
+        async with asyncio.timeout(60.0):
+            serving = asyncio.create_task(
+                serve(Scripted("oracle"), address, weights_timeout_s=1.0, handle_signals=False)
+            )
+            with NodeClient(address, timeout_s=20.0) as client:
+                await asyncio.to_thread(client.start_weight_update)
+                with pytest.raises(
+                    ConnectError, match=r"the last weight transfer failed \(no further step came for 1 s"
+                ):
+                    await asyncio.to_thread(client.ask, an_ask(), 4.0, make_game(GAME).atlas)
+                await asyncio.to_thread(client.start_weight_update)
+                client.next_version = 2
+                await asyncio.to_thread(client.finish_weight_update)
+                assert (await asyncio.to_thread(client.ask, an_ask(), 20.0, make_game(GAME).atlas)).version == 2
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+    asyncio.run(scenario(f"ipc://{tmp_path}/node"))
+
+
+def test_a_client_of_many_games_sends_an_atlas_again_that_was_dropped(address: str) -> None:
+    sizes = [{"rows": rows, "cols": cols, "tile_px": px} for rows in (2, 3, 4) for cols in (2, 3, 4) for px in (28, 56)]
+    games = [GameSpec("2048", {**size, "strip": False}) for size in sizes]
+    assert len(games) > wire.ATLAS_SLOTS
+    with NodeClient(address, timeout_s=30.0) as client:
+        for spec in [*games, games[0]]:
+            game = make_game(spec)
+            record = start_states(game, [1], 0)
+            ask = wire.Ask(0, [wire.Turn("", frame_of(game, record))], 1, 0, 1.0, 8, -1, spec, record.tobytes())
+            assert client.ask(ask, atlas=game.atlas).samples
+
+
+def test_who_floods_a_node_does_not_starve_others(address: str) -> None:
+    stop = threading.Event()
+
+    def flood() -> None:
+        with connected(address) as foreign:
+            foreign.say({**JOIN, "name": "flood"})
+            beats = msgpack.packb([{"type": "beat"}] * 100)
+            while not stop.is_set():
+                foreign.send(beats)
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        with NodeClient(address, timeout_s=30.0) as client:
+            for _ in range(5):
+                assert client.ask(an_ask(), atlas=make_game(GAME).atlas).samples
+    finally:
+        stop.set()
+        thread.join()

@@ -1,16 +1,19 @@
 """`g1 status`: what trainer and node say of themselves and of those who are with them."""
 
 import json
+import socket
 import threading
 import urllib.request
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, ConnectError
 from engine.ticket import GameSpec
 from g1train import bench, status
+from g1train.cli import app
 from g1train.dispatch import Dispatcher
 from g1train.rollout import OneGame, group_tickets
 from tests import processes
@@ -75,7 +78,7 @@ def test_prometheus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         Dispatcher(f"ipc://{tmp_path}/trainer") as dispatcher,
         status.Monitor(dispatcher.address, f"ipc://{tmp_path}/nobody") as monitor,
     ):
-        serving = threading.Thread(target=status.serve_prometheus, args=(monitor, 0, [3.0]))
+        serving = threading.Thread(target=status.serve_prometheus, args=(monitor, 0, 5.0, [3.0]))
         serving.start()
         printed: list[str] = []
 
@@ -92,6 +95,21 @@ def test_prometheus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "g1_node_up 0.0" in text
     assert "g1_trainer_tickets_pending 0.0" in text
     assert "g1_trainer_joins_total 1.0" in text
+
+
+def test_nobody_there_is_a_failure_and_so_is_a_busy_port(tmp_path: Path) -> None:
+    nobody = f"ipc://{tmp_path}/nobody"
+    addresses = ["--trainer", nobody, "--node", nobody, "--timeout-s", "0.2"]
+    found = CliRunner().invoke(app, ["status", "--json", *addresses])
+    assert isinstance(found.exception, ConnectError)
+    assert "neither the trainer at" in str(found.exception)
+    assert found.output.startswith('{"trainer":null,"node":null')
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        busy = CliRunner().invoke(app, ["status", "--prometheus", port, *addresses])
+    assert f"cannot listen at port {port}: Address already in use" in str(busy.exception)
 
 
 def test_benchmarks_are_known_by_name() -> None:

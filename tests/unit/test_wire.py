@@ -1,12 +1,14 @@
 """Messages survive the wire, and nothing else gets past `decode`: whatever arrives is a message or a WireError."""
 
+import re
 from typing import Any
 
 import msgpack
 import pytest
+import zmq
 
-from engine import wire
-from engine.errors import WireError
+from engine import sockets, wire
+from engine.errors import ConnectError, WireError
 from engine.ticket import GameSpec, Start, Ticket
 
 FRAME = wire.Frame("sprites", 112, 112, bytes(32), atlas=b"digest")
@@ -90,6 +92,9 @@ def test_other_libraries_read_and_write_it() -> None:
         [{"type": "join", "role": "king", "name": "x", "pid": 1}],
         [{"type": "join", "role": "worker", "name": "x" * 201, "pid": 1}],
         [{"type": "beat", "load": {str(number): 1 for number in range(65)}}],
+        [{"type": "beat", "load": {"x" * 201: 1}}],
+        [{"type": "atlas", "digest": bytes(65), "data": b""}],
+        [{"type": "fault", "reason": "x" * (wire.MAX_REASON + 1)}],
         [{"type": "answer", "id": 1, "prompt": b"123", "samples": [], "version": 0}],
         [{"type": "beat"}] * (wire.MAX_MESSAGES + 1),
         [1, 2, 3],
@@ -110,3 +115,28 @@ def test_empty_and_oversized(monkeypatch: pytest.MonkeyPatch) -> None:
         wire.decode([bytes(11)])
     with pytest.raises(WireError, match="too long to be sent; the limit is 10"):
         wire.encode(wire.Fault("why"))
+
+
+def test_a_long_reason_keeps_its_ends() -> None:
+    text = "why" + "x" * wire.MAX_REASON + "because"
+    assert wire.clip("why") == "why"
+    assert len(wire.clip(text)) <= wire.MAX_REASON
+    assert wire.clip(text).startswith("whyx")
+    assert wire.clip(text).endswith("xbecause")
+
+
+@pytest.mark.parametrize(
+    "address", ["", "tcp:/x", "localhost:5555", "udp://127.0.0.1:7", "tcp://host", "tcp://h:99999"]
+)
+def test_what_is_no_address(address: str) -> None:
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        for use in (sockets.bind, sockets.connect):
+            with pytest.raises(ConnectError, match=re.escape(f"{address!r} is no address: give tcp://HOST:PORT")):
+                use(socket, address)
+
+
+def test_unknown_hosts() -> None:
+    assert sockets.host_is_unknown("tcp://nohost.invalid:1")
+    assert not sockets.host_is_unknown("tcp://127.0.0.1:1")
+    assert not sockets.host_is_unknown("tcp://[::1]:1")
+    assert not sockets.host_is_unknown("ipc:///x")

@@ -1,6 +1,7 @@
 """How a ticket is played, without processes: the coroutines of engine/episode.py against a scripted player."""
 
 import asyncio
+import logging
 import time
 
 import msgspec
@@ -165,6 +166,16 @@ def test_store_refuses_what_it_cannot_draw() -> None:
         store.pixels(msgspec.structs.replace(frame, data=b"short"))
     with pytest.raises(ValueError, match="12 bytes are not 2 x 3 pixels"):
         store.pixels(wire.Frame("pixels", 2, 3, bytes(12)))
+
+
+def test_last_words_fit_into_an_environment(caplog: pytest.LogCaptureFixture) -> None:
+    child = Child("host/0", ["/nowhere"])
+    child.last_lines.append("core\0dumped")
+    with caplog.at_level(logging.ERROR, "g1"):
+        child.died(-11)
+        with pytest.raises(FileNotFoundError):
+            child.start()
+    assert "core?dumped" in child.last_words
 
 
 def test_a_dead_worker_is_started_later_each_time() -> None:

@@ -57,14 +57,14 @@ def machine() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """The commit, with a + if files were changed since."""
+    """The commit, with a + if files were changed since, other than results."""
     here = Path(__file__).parent
     head = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=False
     )
-    changed = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no"], cwd=here, capture_output=True, text=True, check=False
-    )
+    but_results = ["--", ":/", ":(top,exclude)benchmarks/results"]
+    status = ["git", "status", "--porcelain", "--untracked-files=no", *but_results]
+    changed = subprocess.run(status, cwd=here, capture_output=True, text=True, check=False)
     return (head.stdout.strip() or "unknown") + ("+" if changed.stdout.strip() else "")
 
 

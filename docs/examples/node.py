@@ -1,7 +1,8 @@
 """A whole inference node with only pyzmq and msgpack: python docs/examples/node.py ADDRESS
 
 It answers every ask with the same words, whatever the picture: put a model in the place of `answer_to`. It takes
-weights without looking at them, so that a trainer can train against it.
+weights without looking at them, so that a trainer can train against it. It knows no `look`, so `g1 status` says of it
+that it does not answer.
 """
 
 import array

@@ -132,15 +132,9 @@ class Node:
         frames = [turn.frame for turn in ask.turns if turn.frame is not None]
         for frame in frames:
             peer.atlases.use(frame.atlas)  # whatever becomes of the ask: its sender keeps the same books
-        if self._leaving:
-            self._refuse(peer, ask, "this node is leaving", retry=True)
-            return
-        if len(peer.asks) >= self._max_asks:
-            self._refuse(peer, ask, f"{self._max_asks} asks of yours are in flight already", retry=True)
-            return
         num_bytes = sum(abs(frame.height * frame.width) * 3 for frame in frames)
-        if peer.asks and peer.image_bytes + num_bytes > MAX_IMAGE_BYTES:
-            self._refuse(peer, ask, f"{peer.image_bytes >> 20} MB of your images are in flight already", retry=True)
+        if reason := self._why_later(peer, num_bytes):
+            self._refuse(peer, ask, reason, retry=True)
             return
         try:
             _check(ask, num_bytes)
@@ -159,6 +153,16 @@ class Node:
             self._count(-1)
 
         task.add_done_callback(done)
+
+    def _why_later(self, peer: Client, num_bytes: int) -> str:
+        """Why an ask with so much of images cannot be begun now; empty if it can."""
+        if self._leaving:
+            return "this node is leaving"
+        if len(peer.asks) >= self._max_asks:
+            return f"{self._max_asks} asks of yours are in flight already"
+        if peer.asks and peer.image_bytes + num_bytes > MAX_IMAGE_BYTES:
+            return f"{peer.image_bytes >> 20} MB of your images are in flight already"
+        return ""
 
     def _images(self, peer: Client, frames: list[wire.Frame]) -> list[Image]:
         if not self.backend.needs_state:

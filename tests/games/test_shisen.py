@@ -381,3 +381,21 @@ def test_siblings_share_the_frame() -> None:
     assert len(np.unique(pictures)) > len(np.unique(game.board(state)))
     assert np.array_equal((pictures[0] - 1) // 3 + 1, game.board(state)[0])
     assert np.array_equal(*game.sprites(engine.branch(state, 2, rng="split"))["board"])
+
+
+def test_pictures_and_proofs_are_verified() -> None:
+    """What a board does not tell must be right too: kernels take a picture and the legal pair for an index."""
+    game = GAMES["icons"]
+    state = game.reset([1, 2, 3])
+    game.verify(state)
+    first_cell = state["board"][0, 0]
+    for field, value in (("pair", 2**32 - 1), ("pair", 0), ("left", 3), ("ended", 1)):
+        changed = state.copy()
+        changed[field][0] = value
+        with pytest.raises(ValueError, match=r"does not fit|is not legal"):
+            game.verify(changed)
+    for cell in (first_cell + 3 * (1 << 12), 1 << 12):
+        changed = state.copy()
+        changed["board"][0, 0] = cell
+        with pytest.raises(ValueError, match=r"pictures that do not exist|does not fit"):
+            game.verify(changed)

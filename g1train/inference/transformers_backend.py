@@ -6,6 +6,7 @@ whole runs repeat bit for bit on a CPU.
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,16 @@ class TransformersBackend:
         self._tokenizer = load_tokenizer(self.folder)
 
     async def generate(self, ask: Ask, images: list[np.ndarray]) -> tuple[bytes, list[Sample]]:
-        """Answers of one ask, in a thread so that the node's loop goes on beating."""
+        """Answers of one ask, in a thread so that the node's loop goes on beating. Cancelled, it ends with the token
+        that it is at: until then nobody else has the model."""
+        stop = threading.Event()
         async with self._lock:
-            return await asyncio.to_thread(self._generate, ask, images)
+            answering = asyncio.ensure_future(asyncio.to_thread(self._generate, ask, images, stop))
+            try:
+                return await asyncio.shield(answering)
+            finally:
+                stop.set()
+                await asyncio.wait([answering])
 
     async def weight_call(self, call: WeightCall) -> None:
         """Load a file of tensors in phase `update`; the other phases need nothing here."""
@@ -65,10 +73,10 @@ class TransformersBackend:
         self._model = None
 
     @torch.inference_mode()
-    def _generate(self, ask: Ask, images: list[np.ndarray]) -> tuple[bytes, list[Sample]]:
+    def _generate(self, ask: Ask, images: list[np.ndarray], stop: threading.Event) -> tuple[bytes, list[Sample]]:
         config = self._model.config
         prompt_ids = prompt_token_ids(self._tokenizer, ask.turns, images, config.image_token_id)
-        ids, logprobs = _Decoder(self._model, ask, prompt_ids, images).run(self._tokenizer.eos_token_id)
+        ids, logprobs = _Decoder(self._model, ask, prompt_ids, images).run(self._tokenizer.eos_token_id, stop)
         samples = []
         for tokens, values in zip(ids, logprobs, strict=True):
             ended = tokens[-1] == self._tokenizer.eos_token_id
@@ -88,21 +96,22 @@ class _Decoder:
         self.prompt_ids, self.images = prompt_ids, images
         self.cache: Any = None
 
-    def run(self, eos: int) -> tuple[list[list[int]], list[list[float]]]:
-        """Token ids and log-probabilities of every sibling, each up to its end-of-turn token."""
+    def run(self, eos: int, stop: threading.Event) -> tuple[list[list[int]], list[list[float]]]:
+        """Token ids and log-probabilities of every sibling, each up to its end-of-turn token or as far as it may go."""
         count = self.ask.num_samples
         logits, position = self._prompt()
         ids: list[list[int]] = [[] for _ in range(count)]
         logprobs: list[list[float]] = [[] for _ in range(count)]
         done = [False] * count
-        for _ in range(self.ask.max_tokens):
+        room = self.model.config.get_text_config().max_position_embeddings - position
+        for _ in range(min(self.ask.max_tokens, max(room, 1))):
             tokens, values = self._choose(logits)
             for sibling, (token, value) in enumerate(zip(tokens.tolist(), values.tolist(), strict=True)):
                 if not done[sibling]:
                     ids[sibling].append(token)
                     logprobs[sibling].append(value)
                     done[sibling] = token == eos
-            if all(done):
+            if all(done) or stop.is_set():
                 break
             logits, position = self._next(tokens, position), position + 1
         return ids, logprobs

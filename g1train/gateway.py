@@ -98,7 +98,7 @@ class Gateway:
             while not self._closing:
                 sockets.wait((self._router, self._door), max(beat_at - time.monotonic(), 0.0))
                 with self.changed:
-                    self._read_all()
+                    self._read_some()
                     if time.monotonic() >= beat_at:
                         self.hub.beat()
                         beat_at = time.monotonic() + wire.HEARTBEAT_S
@@ -120,10 +120,10 @@ class Gateway:
             with self.changed:
                 self.changed.notify_all()
 
-    def _read_all(self) -> None:
+    def _read_some(self) -> None:
         while self._door.poll(0):
             self._door.recv()
-        for _ in range(READ_AT_ONCE):  # not all there is: others wait for their turn, and the main thread for the lock
+        for _ in range(READ_AT_ONCE):  # the main thread waits for the lock meanwhile, and everybody for their beats
             if not self._router.poll(0):
                 break
             identity, *frames = self._router.recv_multipart(copy=False)

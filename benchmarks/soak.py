@@ -6,7 +6,7 @@ Trainer, pool and node as in the chaos test, at a modest rate; every ten seconds
 half nobody dies, so that a process which grows has the time to show it: workers, node and trainer are only frozen. In
 the second half they are killed and restarted as well. Each minute gives a row: tickets done, and for the oldest process
 of each kind its memory and its open files. It fails if a ticket was lost or counted twice, if anything is left behind,
-or if a process grew by more than the limits between its first and last minute.
+or if a process that lived for five minutes grew by more than the limits after its first.
 """
 
 import argparse

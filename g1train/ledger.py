@@ -6,7 +6,7 @@
                      ticket failed
 
 A ticket that was lost three times with its worker may be what kills them, and would drag along whatever is held beside
-it: as a suspect it is given only to a worker that holds nothing else, and set aside when three have died of it.
+it: as a suspect it is given only to a worker that holds nothing else, and set aside when three more were lost with it.
 
 A result counts if its ticket is open, its hash is the ticket's, and it has the answers and the policy version that were
 wanted. A wrong one from the ticket's holder is a failure; any other is a duplicate of work that was issued again, or

@@ -30,7 +30,7 @@ Figures = dict[str, float]
 
 
 def tickets_of(run: int, chosen: argparse.Namespace) -> list[Ticket]:
-    from g1train.rollout import OneGame, group_tickets
+    from g1train.tickets.rollout import OneGame, group_tickets
 
     sampling = Sampling(1.0, chosen.tokens)
     return group_tickets(1, "bench", run, chosen.groups, [OneGame(GAME, 100)], chosen.samples, sampling=sampling)
@@ -49,7 +49,7 @@ def offline(model: str, chosen: argparse.Namespace) -> None:
     _set_environment(options())
     from vllm import LLM, SamplingParams
 
-    from engine.episode import look, make_game, open_plays
+    from engine.rollout.episode import look, make_game, open_plays
     from g1train.inference.prompt import chat_text
 
     llm = LLM(**VllmBackend(model, options()).engine_options())
@@ -81,7 +81,7 @@ def serve(model: str, address: str) -> None:
     """The node, in a process of its own."""
     import asyncio
 
-    from engine import process
+    from engine.net import process
     from g1train.inference import node
     from g1train.inference.vllm_backend import VllmBackend
 
@@ -91,7 +91,7 @@ def serve(model: str, address: str) -> None:
 
 @contextlib.contextmanager
 def child(ready: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    from g1train.services import quiet_threads
+    from g1train.run.services import quiet_threads
 
     command = [sys.executable, str(Path(__file__).resolve()), *sys.argv[1:], *arguments]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -119,8 +119,8 @@ def ask_offline(process: subprocess.Popen[str], run: int) -> Figures:
 
 
 def measure(chosen: argparse.Namespace, model: str, folder: str) -> list[Row]:
-    from g1train.dispatch import Dispatcher
-    from g1train.status import Monitor
+    from g1train.run.status import Monitor
+    from g1train.tickets.dispatch import Dispatcher
     from tests import processes
 
     node_address = f"ipc://{folder}/node"
@@ -176,7 +176,9 @@ def main() -> None:
     elif chosen.serve:
         serve(*chosen.serve)
     else:
-        from g1train import config, nano, train
+        from g1train import config
+        from g1train.learn import nano
+        from g1train.stages import train
 
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         with tempfile.TemporaryDirectory(prefix="g1-bench-") as folder:

@@ -33,8 +33,8 @@ def cpu_s(pid: int) -> float:
 def once(player: str, num_workers: int) -> dict[str, float]:
     """One play of `NUM_TICKETS` tickets after a warm-up, by the package that this process imports."""
     from engine.ticket import GameSpec
-    from g1train.dispatch import Dispatcher
-    from g1train.rollout import OneGame, group_tickets
+    from g1train.tickets.dispatch import Dispatcher
+    from g1train.tickets.rollout import OneGame, group_tickets
     from tests import processes
 
     games = [OneGame(GameSpec("2048"), num_moves=100)]

@@ -16,9 +16,9 @@ import numpy as np
 import zmq
 from common import Row, report
 
-from engine import codec, wire
-from engine.episode import frames_of, make_game
 from engine.game import start_states
+from engine.net import codec, wire
+from engine.rollout.episode import frames_of, make_game
 from engine.ticket import GameSpec
 from g1train.inference.frames import AtlasStore
 

@@ -10,8 +10,8 @@ engine/game.py says what a game is; engine/games/ holds one file a game. Gymnasi
 each by its name g1/<game>-v0.
 """
 
-from engine import gymnames
 from engine.game import Game, Step, branch, game_names, make, split_of, start_states, state_hash
+from engine.gym import names as gymnames
 
 __all__ = ["Game", "Step", "branch", "game_names", "make", "split_of", "start_states", "state_hash"]
 

@@ -20,8 +20,8 @@ from typing import Annotated, Any
 
 import typer
 
-from engine import process
 from engine.errors import ConfigError
+from engine.net import process
 from g1train import config as configs
 
 app = typer.Typer(
@@ -59,8 +59,8 @@ def train(
     if chosen is not None and chosen.model.path:
         configs.check_model(chosen.model.path)
     os.environ.update(_quiet_threads())
-    from g1train import train as training
-    from g1train.display import Display, results_table
+    from g1train.run.display import Display, results_table
+    from g1train.stages import train as training
 
     with Display() as display:
         if resume is not None:
@@ -89,7 +89,7 @@ def serve(
         process.die_with_parent(parent)
     process.log_to_stderr()
     os.environ.update(_quiet_threads())
-    from engine import sockets
+    from engine.net import sockets
     from g1train.inference import backends, node
 
     backend = backends.make(chosen, str(model or chosen.model.path))
@@ -113,8 +113,8 @@ def pool(
     if parent is not None:
         process.die_with_parent(parent)
     process.log_to_stderr()
-    from engine.codec import SETTINGS
-    from engine.pool import run_pool
+    from engine.net.codec import SETTINGS
+    from engine.rollout.pool import run_pool
 
     if codec not in SETTINGS:
         raise ConfigError(f"unknown codec {codec!r}; known: {', '.join(SETTINGS)}")
@@ -134,8 +134,8 @@ def status(
     timeout_s: Annotated[float, typer.Option(min=0.1, help="How long to wait for both.")] = 5.0,
 ) -> None:
     """Show who is there: workers, tickets in flight, rates, queues, lag, policy version."""
-    from engine import sockets
-    from g1train import status as monitoring
+    from engine.net import sockets
+    from g1train.run import status as monitoring
 
     found_keys = None if keys is None else sockets.read_keys(keys)
     if run is not None:
@@ -149,7 +149,7 @@ def keys(
     names: Annotated[list[str] | None, typer.Argument(help="Who needs a pair; by default all four roles.")] = None,
 ) -> None:
     """Make CURVE keys, one pair a process: NAME.secret (mode 600) stays where it is used, NAME.public goes to all."""
-    from engine.keys import NAMES, write_keys
+    from engine.net.keys import NAMES, write_keys
 
     for path in write_keys(folder, names or NAMES):
         print(f"{path} and {path.with_suffix('.public').name}")
@@ -191,7 +191,7 @@ def play(
         return
     if game is None:
         raise ConfigError("which game? `g1 play --list` says what there is")
-    from engine import play as playing
+    from engine.play import window as playing
 
     try:
         kept = playing.main(game, level, seed, configs.parse_settings(overrides), plays)
@@ -212,7 +212,7 @@ def main() -> None:
 
 
 def _quiet_threads() -> dict[str, str]:
-    from g1train.services import quiet_threads
+    from g1train.run.services import quiet_threads
 
     return quiet_threads()
 

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 import tomli_w
 
-from engine.episode import make_game
 from engine.errors import CheckpointError, ConfigError
+from engine.rollout.episode import make_game
 from engine.ticket import GameSpec, Sampling, Setting
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -79,7 +79,7 @@ class StageConfig(Section, frozen=True):
 
 
 class LossConfig(Section, frozen=True):
-    """The objective of RL, each choice by itself; see g1train/loss.py."""
+    """The objective of RL, each choice by itself; see g1train/learn/loss.py."""
 
     advantage: Literal["grpo", "dr_grpo", "rloo", "reinforce++"] = "grpo"
     ratio: Literal["token", "sequence"] = "token"

@@ -53,7 +53,7 @@ class Line:
         self._commands = {
             "trainer": ["tests.chaos_trainer", trainer, str(self.journal), str(num_tickets), str(pause_s)],
             "node": ["g1train.inference.node", "--player", "random", "--bind", node],
-            "pool": ["engine.pool", "--trainer", trainer, "--node", node, "--workers", str(NUM_WORKERS)]
+            "pool": ["engine.rollout.pool", "--trainer", trainer, "--node", node, "--workers", str(NUM_WORKERS)]
             + ["--capacity", "16"],
         }
         self.running: dict[str, subprocess.Popen[bytes]] = {}

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import msgspec
 
-from engine import process, sockets, wire
+from engine.net import process, sockets, wire
 from engine.ticket import GameSpec
-from g1train.dispatch import Dispatcher
-from g1train.rollout import OneGame, group_tickets
+from g1train.tickets.dispatch import Dispatcher
+from g1train.tickets.rollout import OneGame, group_tickets
 
 GAME = OneGame(GameSpec("2048", {"tile_px": 28, "strip": False}), num_moves=20)
 AT_ONCE = 250  # tickets submitted together

@@ -12,9 +12,9 @@ settings.load_profile("g1")
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Hugging Face folder of a Qwen2.5-VL of some ten thousand parameters, with words for 2048."""
-    from g1train import nano
     from g1train.config import load
-    from g1train.train import vocabulary
+    from g1train.learn import nano
+    from g1train.stages.train import vocabulary
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
     nano.build(folder, texts=vocabulary(load("configs/nano/2048.toml")), seed=1, size="100k")

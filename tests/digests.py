@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from engine import process, wire
+from engine.net import process, wire
 from g1train.inference.backend import Image
 from g1train.inference.node import serve
 

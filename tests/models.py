@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from g1train.nano import SPECIAL_TOKENS
+from g1train.learn.nano import SPECIAL_TOKENS
 
 IMAGE = SPECIAL_TOKENS.index("<|image_pad|>")
 PROMPT = [1, 40, 41, 3, *[IMAGE] * 16, 4, 42, 2]

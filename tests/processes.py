@@ -50,7 +50,7 @@ def dialled(bound: str) -> str:
 @contextmanager
 def pool(trainer: str, node_address: str, num_workers: int, capacity: int = 4, *more: str) -> Iterator[Process]:
     """A supervisor with its workers, which are not waited for."""
-    arguments = ("engine.pool", "--trainer", trainer, "--node", node_address, "--workers", str(num_workers))
+    arguments = ("engine.rollout.pool", "--trainer", trainer, "--node", node_address, "--workers", str(num_workers))
     with started(*arguments, "--capacity", str(capacity), "--parent", str(os.getpid()), *more) as process:
         yield process
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from engine import wire
+from engine.net import wire
 
 Image = npt.NDArray[np.uint8]
 

@@ -18,11 +18,11 @@ from typing import Any, Literal
 import msgspec
 import zmq
 
-from engine import sockets, wire
-from engine.asker import AtlasLedger
 from engine.errors import ConnectError, WeightsError
-from engine.link import Link, join_as
+from engine.net import sockets, wire
+from engine.net.link import Link, join_as
 from engine.render.atlas import Atlas
+from engine.rollout.asker import AtlasLedger
 
 Phase = Literal["init", "start", "update", "finish", "confirm"]
 FRESH_S = 2 * wire.HEARTBEAT_S

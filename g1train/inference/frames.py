@@ -9,8 +9,8 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from engine import codec, wire
 from engine.errors import WireError
+from engine.net import codec, wire
 from engine.render.atlas import Atlas
 from g1train.inference.backend import Image
 from native.state import Records

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from engine import wire
 from engine.errors import WeightsError
+from engine.net import wire
 
 
 class Refused(Exception):

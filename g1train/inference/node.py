@@ -18,7 +18,7 @@ from pathlib import Path
 import zmq
 import zmq.asyncio
 
-from engine import process, sockets
+from engine.net import process, sockets
 from g1train.inference.backend import Backend
 from g1train.inference.scripted import PLAYERS, Scripted
 from g1train.inference.server import Node

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.wire import Turn
+from engine.net.wire import Turn
 
 CELL_PIXELS = 28  # side of one image token of Qwen2.5-VL: 14-pixel patches merged 2 x 2
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
-from engine import wire
-from engine.episode import make_game, restore_all
 from engine.game import Game, branch
+from engine.net import wire
+from engine.rollout.episode import make_game, restore_all
 from engine.ticket import derive_seed
 from g1train.inference.backend import Image
 from native.state import Records

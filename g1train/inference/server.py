@@ -22,9 +22,9 @@ import numpy as np
 import zmq
 import zmq.asyncio
 
-from engine import codec, sockets, wire
 from engine.errors import WeightsError, WireError
-from engine.hub import Hub, Peer
+from engine.net import codec, sockets, wire
+from engine.net.hub import Hub, Peer
 from g1train.inference.backend import Backend, Image
 from g1train.inference.frames import AtlasStore
 from g1train.inference.gate import Gate, Refused

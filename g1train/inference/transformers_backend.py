@@ -14,11 +14,11 @@ import torch
 from safetensors.torch import load_file
 
 from engine.errors import WeightsError
-from engine.wire import Ask, Sample, WeightCall, pack_ids
-from g1train.batch import cut_patches, prompt_positions
+from engine.net.wire import Ask, Sample, WeightCall, pack_ids
 from g1train.inference.prompt import prompt_token_ids
-from g1train.policy import load_model, load_tokenizer
-from g1train.tokens import banned_token_ids
+from g1train.learn.batch import cut_patches, prompt_positions
+from g1train.learn.policy import load_model, load_tokenizer
+from g1train.learn.tokens import banned_token_ids
 
 
 class TransformersBackend:

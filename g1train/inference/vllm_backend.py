@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from engine.errors import ConfigError, WeightsError
-from engine.wire import Ask, Sample, WeightCall, pack_ids
+from engine.net.wire import Ask, Sample, WeightCall, pack_ids
 from g1train.inference.prompt import chat_text
 from g1train.inference.vllm_plugin import BAN_PROCESSOR, NODE_VARIABLE, WEIGHT_BACKEND
 

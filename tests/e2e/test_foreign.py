@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.episode import make_game
 from engine.game import start_states
+from engine.rollout.episode import make_game
 from engine.ticket import GameSpec, Start
-from g1train.dispatch import Dispatcher
 from g1train.inference.client import NodeClient
-from g1train.rollout import OneGame, group_tickets
+from g1train.tickets.dispatch import Dispatcher
+from g1train.tickets.rollout import OneGame, group_tickets
 from tests import processes
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"

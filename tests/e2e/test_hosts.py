@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.keys import write_keys
+from engine.net.keys import write_keys
 from tests import chaos, hosts, processes
 from tests.chaos import NAMES, Site
 from tests.hosts import Hosts

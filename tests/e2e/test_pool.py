@@ -17,15 +17,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine import wire
 from engine.errors import ConnectError, WorkerError
-from engine.process import Stop
+from engine.net import wire
+from engine.net.process import Stop
+from engine.rollout.worker import Worker
 from engine.ticket import GameSpec, Ticket
-from engine.worker import Worker
-from g1train.dispatch import Dispatcher
 from g1train.inference.client import NodeClient
-from g1train.rollout import OneGame, episode_scores, episode_tickets, group_tickets
-from g1train.status import Monitor
+from g1train.run.status import Monitor
+from g1train.tickets.dispatch import Dispatcher
+from g1train.tickets.rollout import OneGame, episode_scores, episode_tickets, group_tickets
 from tests import chaos, processes
 
 GAME = GameSpec("2048", {"tile_px": 28, "strip": False})

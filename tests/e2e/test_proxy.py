@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from engine import wire
+from engine.net import wire
 from engine.ticket import GameSpec
-from g1train.dispatch import Dispatcher
-from g1train.rollout import OneGame, group_tickets
+from g1train.tickets.dispatch import Dispatcher
+from g1train.tickets.rollout import OneGame, group_tickets
 from tests import processes
 from tests.proxy import Proxy
 

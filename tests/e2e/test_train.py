@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from g1train.run import load_rollouts
+from g1train.run.folder import load_rollouts
 from tests import processes
 
 G1 = (sys.executable, "-m", "g1train.cli")

@@ -17,16 +17,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import engine
-from engine import wire
-from engine.episode import frame_of
 from engine.errors import WeightsError
+from engine.net import wire
+from engine.rollout.episode import frame_of
 from g1train.config import OptimConfig, TrainerConfig
 from g1train.inference.client import NodeClient
 from g1train.inference.prompt import prompt_token_ids
-from g1train.learner import Learner
-from g1train.policy import load_tokenizer
-from g1train.tokens import banned_token_ids
-from g1train.weights import mismatch, probe, send_weights
+from g1train.inference.weights import mismatch, probe, send_weights
+from g1train.learn.learner import Learner
+from g1train.learn.policy import load_tokenizer
+from g1train.learn.tokens import banned_token_ids
 from tests import processes
 
 GAME = engine.make("2048", tile_px=28, strip=False, prompt="short")

@@ -13,16 +13,16 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from engine import codec, wire
-from engine.episode import frame_of, make_game, restore
 from engine.errors import WireError
 from engine.game import Game, game_names, start_states
-from engine.hub import Hub, Peer
+from engine.net import codec, wire
+from engine.net.hub import Hub, Peer
 from engine.render.atlas import Atlas
+from engine.rollout.episode import frame_of, make_game, restore
 from engine.ticket import GameSpec, ticket_hash
 from g1train.inference.frames import AtlasStore
-from g1train.ledger import Ledger
-from g1train.rollout import OneGame, group_tickets
+from g1train.tickets.ledger import Ledger
+from g1train.tickets.rollout import OneGame, group_tickets
 
 GAME = make_game(GameSpec("2048", {"tile_px": 28, "strip": False}))
 TICKETS = group_tickets(1, "fuzz", 0, 4, [OneGame(GameSpec("2048"))], num_samples=1)

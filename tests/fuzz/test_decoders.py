@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import wire
 from engine.errors import WireError
+from engine.net import wire
 from engine.ticket import GameSpec
-from g1train.dispatch import Dispatcher
 from g1train.inference.client import NodeClient
-from g1train.rollout import OneGame, group_tickets
+from g1train.tickets.dispatch import Dispatcher
+from g1train.tickets.rollout import OneGame, group_tickets
 from tests import processes
 from tests.foreign import JOIN, connected
 from tests.fuzz.decoders import DECODERS, seeds

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from g1train.batch import Row, collate, cut_patches, prompt_positions
-from g1train.policy import Policy, load_model
+from g1train.learn.batch import Row, collate, cut_patches, prompt_positions
+from g1train.learn.policy import Policy, load_model
 from tests.models import IMAGE, PROMPT, frame
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from engine.errors import CheckpointError
-from g1train import checkpoint, run
-from g1train.checkpoint import Progress
 from g1train.config import OptimConfig, TrainerConfig, load
-from g1train.learner import Learner
-from g1train.policy import load_model, load_tokenizer
+from g1train.learn import checkpoint
+from g1train.learn.checkpoint import Progress
+from g1train.learn.learner import Learner
+from g1train.learn.policy import load_model, load_tokenizer
+from g1train.run import folder as run_folder
 
 
 def progress(number: int, stage: str = "rl") -> Progress:
@@ -57,7 +58,7 @@ def test_a_damaged_one_is_named(tmp_path: Path) -> None:
 
 def test_a_run_folder(tmp_path: Path) -> None:
     config = load("configs/nano/2048.toml")
-    first, second = run.create(config, tmp_path), run.create(config, tmp_path)
+    first, second = run_folder.create(config, tmp_path), run_folder.create(config, tmp_path)
     assert (first.folder.name, second.folder.name) == ("nano-2048", "nano-2048-2")
     first.log("rl", 3, {"game_reward": 0.5, "reasoning_accuracy": None})
     first.save_rollouts("rl-000003", [], [])
@@ -65,16 +66,16 @@ def test_a_run_folder(tmp_path: Path) -> None:
     second.close()
     line = json.loads((first.folder / "metrics.jsonl").read_text())
     assert (line["stage"], line["step"], line["game_reward"], line["reasoning_accuracy"]) == ("rl", 3, 0.5, None)
-    assert run.load_rollouts(first.folder / "rollouts" / "rl-000003.msgpack") == []
+    assert run_folder.load_rollouts(first.folder / "rollouts" / "rl-000003.msgpack") == []
     assert json.loads((first.folder / "manifest.json").read_text())["packages"]["numpy"]
-    again, same = run.reopen(first.folder)
+    again, same = run_folder.reopen(first.folder)
     again.close()
     assert same == config
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="not a run folder"):
-        run.reopen(tmp_path)
+        run_folder.reopen(tmp_path)
     (tmp_path / "rollouts.msgpack").write_bytes(b"\x01")
     with pytest.raises(CheckpointError, match="not a rollout file"):
-        run.load_rollouts(tmp_path / "rollouts.msgpack")
+        run_folder.load_rollouts(tmp_path / "rollouts.msgpack")

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import codec, wire
-from engine.episode import frame_of, make_game
 from engine.errors import ConfigError
 from engine.game import game_names, start_states
+from engine.net import codec, wire
+from engine.rollout.episode import frame_of, make_game
 from engine.ticket import GameSpec
 from g1train.inference.client import NodeClient
 from tests import processes

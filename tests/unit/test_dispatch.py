@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import sockets, wire
 from engine.errors import ConnectError, WorkerError
+from engine.net import sockets, wire
 from engine.ticket import GameSpec, Ticket, ticket_hash
-from g1train.dispatch import Dispatcher
-from g1train.ledger import MAX_FAILURES, SUSPECT_LOSSES, Ledger
-from g1train.rollout import OneGame, group_tickets
+from g1train.tickets.dispatch import Dispatcher
+from g1train.tickets.ledger import MAX_FAILURES, SUSPECT_LOSSES, Ledger
+from g1train.tickets.rollout import OneGame, group_tickets
 from tests import processes
 from tests.foreign import JOIN, Foreign, connected
 
@@ -240,7 +240,7 @@ def test_silent_workers_are_given_up(tmp_path: Path) -> None:
 
 
 def test_waiting_for_workers_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("g1train.dispatch.FIRST_NOTICE_S", 0.0)
+    monkeypatch.setattr("g1train.tickets.dispatch.FIRST_NOTICE_S", 0.0)
     notices: list[str] = []
     with Dispatcher(f"ipc://{tmp_path}/trainer", on_notice=notices.append) as dispatcher:
         with pytest.raises(WorkerError, match=r"0 of 1 tickets were played within 0\.01 s"):

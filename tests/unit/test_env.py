@@ -11,8 +11,8 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import engine
-from engine.env import G1Env
-from engine.vector import G1VectorEnv
+from engine.gym.env import G1Env
+from engine.gym.vector import G1VectorEnv
 
 SMALL: dict[str, Any] = {"tile_px": 28, "strip": False}
 
@@ -102,7 +102,7 @@ def run(script: str) -> None:
 def test_games_are_registered_by_importing_both(imports: str) -> None:
     run(f"""
 import {imports}, importlib.resources, sys
-assert "engine.env" not in sys.modules
+assert "engine.gym.env" not in sys.modules
 for name in engine.game_names():
     gymnasium.spec(f"g1/{{name}}-v0")
 assert gymnasium.make("g1/2048-v0", level="hard", rows=3).unwrapped.game.rows == 3

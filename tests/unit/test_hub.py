@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from engine import hub as hubs
-from engine import wire
-from engine.hub import Hub, Peer
+from engine.net import hub as hubs
+from engine.net import wire
+from engine.net.hub import Hub, Peer
 
 
 class Clock:

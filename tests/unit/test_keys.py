@@ -8,13 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from engine.errors import ConnectError
-from engine.keys import read_keys, write_keys
+from engine.net.keys import read_keys, write_keys
 from engine.ticket import GameSpec
 from g1train.cli import app
-from g1train.dispatch import Dispatcher
 from g1train.inference.client import NodeClient
-from g1train.rollout import OneGame, group_tickets
-from g1train.status import Monitor
+from g1train.run.status import Monitor
+from g1train.tickets.dispatch import Dispatcher
+from g1train.tickets.rollout import OneGame, group_tickets
 from tests import processes
 
 DEADLINE_S = 60.0

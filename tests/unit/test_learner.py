@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from engine.errors import CheckpointError, DivergedError
-from g1train.batch import Row
 from g1train.config import LossConfig, OptimConfig, TrainerConfig
-from g1train.learner import Learner, learning_rate
-from g1train.policy import load_model
+from g1train.learn.batch import Row
+from g1train.learn.learner import Learner, learning_rate
+from g1train.learn.policy import load_model
 from tests.models import PROMPT, frame
 
 OPTIM = OptimConfig(lr=1e-3)

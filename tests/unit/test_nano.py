@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoProcessor, AutoTokenizer, PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
-from g1train import nano
+from g1train.learn import nano
 
 ANSWER = (
     "<perception>\n2 - - 16\n- - 4 2\n- - - -\n128 2 2 -</perception>"

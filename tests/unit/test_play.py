@@ -17,9 +17,9 @@ import pytest
 import engine
 from engine.errors import ConnectError
 from engine.games.pairs import pair_cells
-from engine.play import Player
-from engine.play_screen import Screen, cells_of
-from engine.play_session import Session, replay
+from engine.play.screen import Screen, cells_of
+from engine.play.session import Session, replay
+from engine.play.window import Player
 
 PAIR_GAMES = [name for name in engine.game_names() if engine.make(name).cells_per_action == 2]
 
@@ -203,7 +203,9 @@ def x_display() -> Iterator[str]:
 
 @pytest.mark.parametrize("ending", ["key", "interrupt"])
 def test_a_real_window_takes_real_keys_and_clicks(tmp_path: Path, x_display: str, ending: str) -> None:
-    script = "import sys; from pathlib import Path; from engine.play import main; print(main('2048', 'normal', 3, "
+    script = (
+        "import sys; from pathlib import Path; from engine.play.window import main; print(main('2048', 'normal', 3, "
+    )
     script += f"{{'tile_px': 56}}, Path({str(tmp_path)!r})))"
     environment = {**os.environ, "DISPLAY": x_display, "SDL_VIDEODRIVER": "x11"}
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from transformers import AutoConfig
 
-from engine.wire import Frame, Turn
+from engine.net.wire import Frame, Turn
 from g1train.inference.prompt import chat_text, prompt_token_ids
-from g1train.policy import load_tokenizer
-from g1train.tokens import banned_token_ids
+from g1train.learn.policy import load_tokenizer
+from g1train.learn.tokens import banned_token_ids
 from tests.models import IMAGE, frame
 
 TURN = Turn("2048", Frame("pixels", 112, 112, b""))

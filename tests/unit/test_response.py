@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine
-from engine.response import parse, score
+from engine.rollout.response import parse, score
 
 GOOD = "<perception>\n- 2\n- 2\n</perception>\n<think>rows</think> <answer> up </answer>"
 GAME = engine.make("2048", rows=2, cols=2, tile_px=28, strip=False)

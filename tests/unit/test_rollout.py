@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from engine import wire
+from engine.net import wire
 from engine.ticket import GameSpec
-from g1train.rollout import (
+from g1train.tickets.rollout import (
     OneGame,
     choose,
     episode_scores,

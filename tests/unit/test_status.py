@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from engine.errors import ConfigError, ConnectError
 from engine.ticket import GameSpec
-from g1train import bench, status
+from g1train import bench
 from g1train.cli import app
-from g1train.dispatch import Dispatcher
-from g1train.rollout import OneGame, group_tickets
+from g1train.run import status
+from g1train.tickets.dispatch import Dispatcher
+from g1train.tickets.rollout import OneGame, group_tickets
 from tests import processes
 
 

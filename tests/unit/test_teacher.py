@@ -4,10 +4,10 @@ seed."""
 import numpy as np
 
 from engine.game import split_of, state_hash
-from engine.response import parse
-from g1train.coldstart import Order
+from engine.rollout.response import parse
 from g1train.config import GameMix, TeacherConfig
-from g1train.teacher import demonstrations
+from g1train.stages.coldstart import Order
+from g1train.stages.teacher import demonstrations
 
 GAMES = [GameMix("2048", {"tile_px": 28, "strip": False, "prompt": "short"}, num_moves=100)]
 

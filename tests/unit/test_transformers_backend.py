@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from engine import wire
+from engine.net import wire
 from g1train.inference import transformers_backend as module
 from g1train.inference.transformers_backend import TransformersBackend
-from g1train.tokens import banned_token_ids
+from g1train.learn.tokens import banned_token_ids
 from tests.models import frame
 
 ASK = wire.Ask(1, [wire.Turn("Play.", wire.Frame("pixels", 112, 112, b""))], 2, 7, 1.0, wire.MAX_TOKENS)

@@ -7,8 +7,8 @@ import msgpack
 import pytest
 import zmq
 
-from engine import sockets, wire
 from engine.errors import ConnectError, WireError
+from engine.net import sockets, wire
 from engine.ticket import GameSpec, Start, Ticket
 
 FRAME = wire.Frame("sprites", 112, 112, bytes(32), atlas=b"digest")

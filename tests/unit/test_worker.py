@@ -1,4 +1,4 @@
-"""How a ticket is played, without processes: the coroutines of engine/episode.py against a scripted player."""
+"""How a ticket is played, without processes: the coroutines of engine/rollout/episode.py against a scripted player."""
 
 import asyncio
 import logging
@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine import wire
-from engine.asker import AtlasLedger
-from engine.episode import Play, frames_of, look, make_game, open_play, open_plays, restore, settle
 from engine.errors import WireError, WorkerError
 from engine.game import start_states, state_hash
-from engine.pool import HEALTHY_S, UNREADY_DEATHS, Child
+from engine.net import wire
+from engine.rollout.asker import AtlasLedger
+from engine.rollout.episode import Play, frames_of, look, make_game, open_play, open_plays, restore, settle
+from engine.rollout.pool import HEALTHY_S, UNREADY_DEATHS, Child
 from engine.ticket import GameSpec, Start, Ticket, derive_seed, ticket_hash
 from g1train.inference.frames import AtlasStore
 from g1train.inference.scripted import Scripted

@@ -1,0 +1,1 @@
+"""Gymnasium's face of the games."""

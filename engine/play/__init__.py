@@ -1,0 +1,1 @@
+"""A person's face of the games."""

@@ -1,0 +1,1 @@
+"""How tickets are played: workers and what they do."""

@@ -1,0 +1,251 @@
+"""A pool: a supervisor and its worker processes, which it starts again when they die and takes along when it ends.
+
+    g1 pool ─▶ supervisor ─▶ python -m engine.rollout.worker --name host-4242/0     what they print, with their
+                          ─▶ python -m engine.rollout.worker --name host-4242/1 …   names, on stderr
+
+Ctrl-C or SIGTERM: workers finish what they hold and leave; a second one kills them. On kill -9 of the supervisor the
+kernel kills the workers.
+
+    python -m engine.rollout.pool --trainer tcp://127.0.0.1:5601 --node tcp://127.0.0.1:5602 --workers 4
+"""
+
+import argparse
+import logging
+import os
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from engine.errors import WorkerError
+from engine.net import codec, process
+
+log = logging.getLogger("g1")
+FIRST_PAUSE_S, LAST_PAUSE_S, HEALTHY_S = 0.2, 10.0, 30.0
+UNREADY_DEATHS = 5
+READY_WITHIN_S = 120.0
+MAX_LAST_WORDS = 4000  # characters
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+@dataclass
+class Child:
+    """One worker process after another, under one name."""
+
+    name: str
+    command: list[str]
+    running: subprocess.Popen[bytes] | None = None
+    output: IO[bytes] | None = None
+    started: float = 0.0
+    start_at: float = 0.0
+    pause_s: float = FIRST_PAUSE_S
+    ready: bool = False
+    left: bool = False  # it ended because it was told to
+    unready_deaths: int = 0
+    rest: bytes = b""
+    last_words: str = ""
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+
+    def start(self) -> None:
+        self.running = subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **ONE_THREAD, process.LAST_WORDS: self.last_words},
+            start_new_session=True,  # Ctrl-C in a terminal reaches the supervisor alone, which tells its workers
+        )
+        self.output = self.running.stdout
+        assert self.output is not None
+        os.set_blocking(self.output.fileno(), False)
+        self.started, self.ready, self.rest = time.monotonic(), False, b""
+
+    def read(self) -> bytes | None:
+        """Show what it printed, line by line; returns it: None when there is no more now, empty at the end."""
+        assert self.output is not None
+        data: bytes | None = self.output.read(1 << 16)
+        if data is None:
+            return None
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        if not data and self.rest:
+            lines, self.rest = [self.rest], b""
+        for line in lines:
+            text = line.decode("utf-8", "replace")
+            if text == process.READY_LINE and not self.ready:
+                self.ready, self.unready_deaths = True, 0
+                continue
+            self.last_lines.append(text)
+            print(f"[{self.name}] {text}", file=sys.stderr, flush=True)
+        return data
+
+    def died(self, status: int) -> None:
+        """Decide when to start it again. Raises `WorkerError` for what only a person can mend, and when it has never
+        got as far as ready."""
+        if status == process.MENDABLE_STATUS and self.last_lines:
+            raise WorkerError(self.last_lines[-1].removeprefix("g1 worker: "))
+        lived_s = time.monotonic() - self.started
+        self.unready_deaths += not self.ready
+        if self.unready_deaths >= UNREADY_DEATHS:
+            output = "\n".join(self.last_lines)
+            raise WorkerError(f"worker {self.name} died {UNREADY_DEATHS} times before it was ready; it said:\n{output}")
+        if lived_s >= HEALTHY_S:
+            self.pause_s = FIRST_PAUSE_S
+        self.postpone(f"ended with status {status}")
+        said = "\n".join(self.last_lines)[-MAX_LAST_WORDS:]
+        words = f"its process ended with status {status} and was started again; it had said:\n{said}"
+        self.last_words = words.replace("\0", "?")  # an environment cannot hold it
+
+    def postpone(self, why: str) -> None:
+        """Start it after a pause, which doubles from time to time."""
+        log.warning("worker %s %s; starting it again in %.1f s", self.name, why, self.pause_s)
+        self.start_at = time.monotonic() + self.pause_s
+        self.pause_s = min(2 * self.pause_s, LAST_PAUSE_S)
+
+
+class Supervisor:
+    """`run` keeps the children alive until told to stop, or until all have left on the trainer's word."""
+
+    def __init__(self, children: list[Child]) -> None:
+        self.children = children
+        self.draining = False
+        self._selector = selectors.DefaultSelector()
+
+    def run(self, stop: process.Stop) -> None:
+        try:
+            while not all(child.left for child in self.children):
+                if stop.asked and not self.draining:
+                    self.drain()
+                for child in self.children:
+                    self._look_after(child)
+                for key, _ in self._selector.select(timeout=0.05):
+                    if key.data.read() == b"":
+                        self._selector.unregister(key.fileobj)
+        finally:
+            self.kill()
+            self._selector.close()
+
+    def drain(self) -> None:
+        """Tell the workers to finish what they hold."""
+        self.draining = True
+        log.info("draining the pool; once more to stop at once")
+        for child in self.children:
+            if child.running is None:
+                child.left = True
+            elif child.running.poll() is None:
+                child.running.terminate()
+
+    def kill(self) -> None:
+        for child in self.children:
+            if child.running is not None:
+                child.running.kill()
+                child.running.wait()
+                child.running = None
+            if child.output is not None:
+                child.output.close()
+
+    def _look_after(self, child: Child) -> None:
+        if child.left:
+            return
+        if child.running is None:
+            if time.monotonic() >= child.start_at:
+                self._start(child)
+            return
+        status = child.running.poll()
+        if status is None:
+            if not child.ready and time.monotonic() - child.started > READY_WITHIN_S:
+                log.warning("worker %s is not ready after %.0f s; killing it", child.name, READY_WITHIN_S)
+                child.running.kill()
+            return
+        self._bury(child, status)
+
+    def _start(self, child: Child) -> None:
+        try:
+            child.start()
+        except OSError as error:  # no memory, or too many processes: for now
+            child.postpone(f"cannot be started ({error.strerror})")
+            return
+        assert child.output is not None
+        self._selector.register(child.output, selectors.EVENT_READ, child)
+
+    def _bury(self, child: Child, status: int) -> None:
+        while child.read():
+            pass
+        assert child.output is not None
+        if child.output.fileno() in self._selector.get_map():
+            self._selector.unregister(child.output)
+        child.output.close()
+        child.running = child.output = None
+        if status == 0 or self.draining:
+            child.left = True
+            if not self.draining:  # the trainer sent it home; one that was just being started would never hear of that
+                self.drain()
+        else:
+            child.died(status)
+
+
+def worker_command(
+    trainer: str,
+    node: str,
+    name: str,
+    capacity: int,
+    keys: Path | None = None,
+    frames: codec.Setting = "auto",
+    wait_s: float = 0.0,
+) -> list[str]:
+    """The command line of one worker, as `ps` shows it."""
+    command = [sys.executable, "-m", "engine.rollout.worker", "--trainer", trainer, "--node", node, "--name", name]
+    command += ["--capacity", str(capacity), "--codec", frames, "--wait", str(wait_s)]
+    command += ["--parent", str(os.getpid())]
+    return command if keys is None else [*command, "--keys", str(keys)]
+
+
+def run_pool(
+    trainer: str,
+    node: str,
+    num_workers: int,
+    *,
+    capacity: int = 64,
+    keys: Path | None = None,
+    frames: codec.Setting = "auto",
+    wait_s: float = 0.0,
+) -> None:
+    """Supervise until told to stop; call it from a main thread. Raises `WorkerError` if no worker can be kept alive.
+
+    Workers give up when trainer and node cannot be reached within `wait_s`; 0 waits for ever.
+    """
+    if num_workers < 1:
+        raise ValueError(f"num_workers is {num_workers}; a pool needs at least one")
+    host = f"{socket.gethostname()}-{os.getpid()}"
+    names = [f"{host}/{number}" for number in range(num_workers)]
+    children = [Child(name, worker_command(trainer, node, name, capacity, keys, frames, wait_s)) for name in names]
+    supervisor = Supervisor(children)
+    supervisor.run(process.Stop(at_once=supervisor.kill))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m engine.rollout.pool", description="Workers under a supervisor.")
+    parser.add_argument("--trainer", required=True, help="address that gives out tickets")
+    parser.add_argument("--node", required=True, help="address that answers")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--capacity", type=int, default=64, help="tickets that each worker holds at once")
+    parser.add_argument("--codec", choices=codec.SETTINGS, default="auto", help="how frames travel to the node")
+    parser.add_argument("--keys", type=Path, help="this pool's secret key file, needed beyond loopback")
+    parser.add_argument("--parent", type=int, help="process id to die with")
+    chosen = parser.parse_args(arguments)
+    if chosen.parent is not None:
+        process.die_with_parent(chosen.parent)
+    process.log_to_stderr()
+    with process.reported("g1 pool"):
+        run_pool(
+            chosen.trainer, chosen.node, chosen.workers, capacity=chosen.capacity, keys=chosen.keys, frames=chosen.codec
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Tensors, objectives, the policy and its optimiser; the only room with DeepSpeed."""

@@ -1,0 +1,1 @@
+"""The loops, each readable as the paper's algorithm."""

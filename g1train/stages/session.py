@@ -1,0 +1,162 @@
+"""What a run holds while it trains: learner, dispatcher, the line to the node, logs and display.
+
+    session.push()                       weights ▶ node, version advanced, probe compared
+    session.play(tickets, "rl")          tickets ▶ pool ▶ groups, while node and pool are looked after
+
+The node is trusted with one policy version at a time. If it is restarted it serves nothing until the weights have been
+sent again, which happens here, while the tickets wait.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.errors import ConnectError, WorkerError
+from engine.game import start_states
+from engine.net import wire
+from engine.net.keys import read_keys
+from engine.rollout.episode import frame_of, make_game
+from engine.ticket import Ticket
+from g1train.config import Config
+from g1train.inference.client import NodeClient
+from g1train.inference.frames import AtlasStore
+from g1train.inference.weights import probe, send_weights
+from g1train.learn.learner import Learner
+from g1train.run.display import Display
+from g1train.run.folder import Run
+from g1train.run.services import Services
+from g1train.tickets.dispatch import Dispatcher
+
+LOOK_EVERY_S = 2.0
+ANSWER_WITHIN_S = 10.0
+NODE_START_S = 600.0
+MAX_FAILED = 0.1  # share of the tickets of one play
+
+
+class Session:
+    """Made by `g1train.stages.train`; one a run."""
+
+    def __init__(self, config: Config, run: Run, learner: Learner, display: Display, services: Services | None) -> None:
+        self.config, self.run, self.learner, self.display = config, run, learner, display
+        self.services = services
+        address = services.trainer_address if services else config.trainer.address
+        keys = read_keys(Path(config.trainer.keys)) if config.trainer.keys else None
+        self.dispatcher = Dispatcher(address, run=config.name, keys=keys, on_notice=display.say)
+        self.node_address = services.node_address if services else config.node.address
+        timeout_s = config.trainer.transfer_timeout_s
+        self.client = NodeClient(self.node_address, name="trainer", keys=keys, timeout_s=timeout_s)
+        run.save_addresses(self.dispatcher.address, self.node_address)
+        self.version = 0
+        self.stop_asked = False  # finish the step, write a checkpoint, leave
+        self.frames = AtlasStore()
+        for game in config.games:
+            self.frames.keep(make_game(game.spec).atlas)
+        self.after_step: Callable[[int], None] = lambda step: None  # set by g1train.stages.train: writes checkpoints
+        self.seconds: dict[str, float] = {}
+        self._looked = 0.0
+        self._probe = _probe_prompt(config)
+
+    def start(self, model: Path) -> None:
+        """Start the node where it is ours; it loads while the trainer goes on."""
+        if self.services is not None:
+            self.services.start_node(model)
+
+    def wait_for_node(self) -> wire.Welcome:
+        """Until the node answers, and workers may play. Raises `ConnectError` in the end, `WorkerError` if the node is
+        ours and died."""
+        if self.services is not None:
+            self._wait_until_ready(self.services)
+            self.services.start_pool()
+        else:
+            self.display.say(f"waiting for the inference node at {self.node_address}")
+        return self.client.join(timeout_s=NODE_START_S)
+
+    def push(self) -> None:
+        """Make the node serve the learner's policy under the next version number, and prove it."""
+        self.version += 1
+        self._send()
+
+    def play(self, tickets: Sequence[Ticket], on_group: Callable[[wire.Group], None] | None = None) -> list[wire.Group]:
+        """Have tickets played under the current version; groups in the order of the tickets.
+
+        A ticket that failed three times is reported and left out. Raises `WorkerError` if one in ten was.
+        """
+        versioned = [msgspec.structs.replace(ticket, version=self.version) for ticket in tickets]
+        num_failed = 0
+
+        def set_aside(ticket: Ticket, reason: str) -> None:
+            nonlocal num_failed
+            num_failed += 1
+            self.display.say(f"ticket {ticket.index} is set aside: {reason}")
+            if num_failed > len(tickets) * MAX_FAILED:
+                raise WorkerError(f"{num_failed} of {len(tickets)} tickets failed for good, at last: {reason}")
+
+        return self.dispatcher.play(versioned, on_group, while_waiting=self._tend, on_failed=set_aside)
+
+    @contextlib.contextmanager
+    def timed(self, phase: str) -> Any:
+        """Add the time spent inside to `seconds[phase]`."""
+        began = time.monotonic()
+        self.display.phase(phase)
+        try:
+            yield
+        finally:
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.monotonic() - began
+
+    def take_seconds(self) -> dict[str, float]:
+        """Seconds per phase since the last call, as metrics."""
+        taken = {f"seconds/{phase}": round(value, 4) for phase, value in self.seconds.items()}
+        self.seconds.clear()
+        return taken
+
+    def close(self) -> None:
+        """End what is ours; the pool and node of others wait for the next trainer."""
+        self.client.close()
+        if self.services is not None:
+            self.services.stop()
+        self.dispatcher.close()
+
+    def _wait_until_ready(self, services: Services) -> None:
+        if not services.node_ready:
+            self.display.say("waiting for the inference node to load the model")
+        while not services.node_ready:
+            services.check()
+            time.sleep(0.1)
+
+    def _send(self) -> None:
+        send_weights(self.learner, self.client, self.version)
+        turn, image, atlas = self._probe
+        gap = probe(self.learner, self.client, turn, image, atlas, self.version)
+        self.run.log("transfer", self.version, {"probe_mismatch": gap})
+
+    def _tend(self) -> None:
+        """While tickets are out: a node that died is started again, one that was restarted gets its weights."""
+        if time.monotonic() - self._looked < LOOK_EVERY_S:
+            return
+        if self.services is None:
+            self._look_at_node()
+        elif self.services.check():
+            self._wait_until_ready(self.services)
+            self._send()
+        self._looked = time.monotonic()
+
+    def _look_at_node(self) -> None:
+        try:
+            welcome = self.client.join(timeout_s=ANSWER_WITHIN_S)
+        except ConnectError:
+            self.display.say(f"the inference node at {self.node_address} does not answer; waiting for it")
+            return
+        if welcome.version != self.version:
+            self.display.say(f"the node serves version {welcome.version}; sending it version {self.version} again")
+            self._send()
+
+
+def _probe_prompt(config: Config) -> tuple[wire.Turn, Any, Any]:
+    """One fixed question of the first game: turn, frame as pixels, atlas."""
+    game = make_game(config.games[0].spec)
+    record = start_states(game, [config.seed], config.games[0].num_moves)
+    return wire.Turn(game.prompt, frame_of(game, record)), game.render(record)[0], game.atlas

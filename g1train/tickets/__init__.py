@@ -1,0 +1,1 @@
+"""Work given out and counted; no torch."""

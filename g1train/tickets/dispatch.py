@@ -1,0 +1,198 @@
+"""The trainer's side of the pool: tickets out, groups back, each counted once, while workers come, go and die.
+
+main thread   play = submit ─▶ gather (groups in the order of the tickets)
+gateway       gives out tickets by credit, takes groups, beats once a second while the main thread is training
+
+dispatcher = Dispatcher("tcp://127.0.0.1:5601")
+groups = dispatcher.play(tickets)
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from engine.errors import WorkerError
+from engine.net import sockets, wire
+from engine.ticket import Ticket
+from g1train.tickets.gateway import Gateway
+
+log = logging.getLogger("g1")
+FIRST_NOTICE_S, NOTICE_EVERY_S = 3.0, 15.0
+LOOK_EVERY_S = 0.5
+OnGroup = Callable[[wire.Group], None]
+OnFailed = Callable[[Ticket, str], None]
+
+
+@dataclass(frozen=True)
+class DispatchStats:
+    """Workers that are connected now, tickets that none of them holds, and counts since the start."""
+
+    workers: int
+    pending: int
+    groups: int
+    duplicates: int
+    reissued: int
+    failures: int
+    faults: int
+
+
+class Dispatcher:
+    """Listens from construction to `close`; raises `ConnectError` if the address is taken.
+
+    A worker that is silent for `timeout_s` is given up, and its tickets are issued again. `on_notice` gets a line now
+    and then while nobody plays; by default it is logged.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        run: str = "",
+        keys: sockets.Keys | None = None,
+        timeout_s: float = wire.DEATH_S,
+        on_notice: Callable[[str], None] = log.warning,
+    ) -> None:
+        self._gateway = Gateway(address, run, keys, timeout_s)
+        self.address = self._gateway.address
+        self._on_notice, self._keys = on_notice, keys
+        self._unreturned: dict[int, Ticket] = {}
+        self._interrupted: set[int] = set()
+
+    @property
+    def outstanding(self) -> list[Ticket]:
+        """Tickets whose groups `gather` has not returned, by index: what a checkpoint keeps. After a `play` that was
+        interrupted its tickets are among them until the next `submit`."""
+        return [self._unreturned[index] for index in sorted(self._unreturned)]
+
+    @property
+    def stats(self) -> DispatchStats:
+        with self._gateway.changed:
+            counts = self._gateway.ledger.stats
+            return DispatchStats(
+                workers=len(self._gateway.workers),
+                pending=self._gateway.ledger.num_pending,
+                groups=counts.groups,
+                duplicates=counts.duplicates,
+                reissued=counts.reissued,
+                failures=counts.failures,
+                faults=self._gateway.hub.counts["faults"],
+            )
+
+    def report(self) -> wire.Report:
+        """What a monitor would be told."""
+        with self._gateway.changed:
+            return self._gateway.report()
+
+    def play(
+        self,
+        tickets: Sequence[Ticket],
+        on_group: OnGroup | None = None,
+        deadline_s: float | None = None,
+        while_waiting: Callable[[], None] | None = None,
+        on_failed: OnFailed | None = None,
+    ) -> list[wire.Group]:
+        """Have tickets played. After an exception, or Ctrl-C, they are withdrawn and the dispatcher can go on."""
+        self.submit(tickets)
+        try:
+            return self.gather(tickets, on_group, deadline_s, while_waiting, on_failed)
+        except BaseException:
+            self.withdraw(tickets)
+            raise
+
+    def submit(self, tickets: Sequence[Ticket]) -> None:
+        """Let tickets be played from now on. Raises `ValueError` for indices that are under way already."""
+        for index in self._interrupted:
+            self._unreturned.pop(index, None)
+        self._interrupted.clear()
+        with self._gateway.changed:
+            self._gateway.check()
+            self._gateway.ledger.submit(tickets)
+            self._gateway.version = max((ticket.version for ticket in tickets), default=self._gateway.version)
+            self._gateway.ring()
+        self._unreturned.update((ticket.index, ticket) for ticket in tickets)
+
+    def gather(
+        self,
+        tickets: Sequence[Ticket],
+        on_group: OnGroup | None = None,
+        deadline_s: float | None = None,
+        while_waiting: Callable[[], None] | None = None,
+        on_failed: OnFailed | None = None,
+    ) -> list[wire.Group]:
+        """Wait for submitted tickets; their groups in the order of the tickets.
+
+        `on_group` gets each group as it comes, and `while_waiting` is called twice a second or more until the last has;
+        both in the calling thread. A ticket that failed three times, or that workers die of, is set aside: `on_failed`
+        gets it with the reason, and it is left out of the result; without `on_failed` it is a `WorkerError`, as is the
+        deadline.
+        """
+        by_index = {ticket.index: ticket for ticket in tickets}
+        missing = set(by_index)
+        groups: dict[int, wire.Group] = {}
+        deadline = None if deadline_s is None else time.monotonic() + deadline_s
+        notice_at = time.monotonic() + FIRST_NOTICE_S
+        while missing:
+            fresh, failed = self._results(missing)
+            for group in fresh:
+                groups[group.index] = group
+                if on_group is not None:
+                    on_group(group)
+            for index, reason in failed.items():
+                if on_failed is None:
+                    raise WorkerError(f"ticket {index}: {reason}")
+                on_failed(by_index[index], reason)
+            if missing and deadline is not None and time.monotonic() >= deadline:
+                raise WorkerError(f"{len(groups)} of {len(by_index)} tickets were played within {deadline_s:g} s")
+            if missing and while_waiting is not None:
+                while_waiting()
+            if time.monotonic() >= notice_at:
+                self._notice()
+                notice_at = time.monotonic() + NOTICE_EVERY_S
+        for index in by_index:
+            del self._unreturned[index]
+        return [groups[ticket.index] for ticket in tickets if ticket.index in groups]
+
+    def _results(self, missing: set[int]) -> tuple[list[wire.Group], dict[int, str]]:
+        """What is done or set aside of `missing`, after waiting a little if nothing is; it leaves ledger and set."""
+        gateway = self._gateway
+        with gateway.changed:
+            ledger = gateway.ledger
+            if missing.isdisjoint(ledger.done) and missing.isdisjoint(ledger.failed):
+                gateway.changed.wait(LOOK_EVERY_S)
+            gateway.check()
+            failed = {index: ledger.failed.pop(index) for index in list(ledger.failed) if index in missing}
+            fresh = [ledger.done.pop(index) for index in list(ledger.done) if index in missing]
+        missing.difference_update(failed, (group.index for group in fresh))
+        return fresh, failed
+
+    def withdraw(self, tickets: Sequence[Ticket]) -> None:
+        """Take tickets back; what still comes of them is dropped and counted as duplicate."""
+        indices = [ticket.index for ticket in tickets]
+        self._interrupted.update(indices)
+        with self._gateway.changed:
+            self._gateway.ledger.withdraw(indices)
+
+    def _notice(self) -> None:
+        if not self.stats.workers:
+            dialled = re.sub(r"^tcp://(0\.0\.0\.0|\*|\[::\]):", "tcp://HOST:", self.address)
+            keys = " --keys FOLDER/pool.secret" if self._keys else ""
+            command = f"g1 pool --trainer {dialled} --node NODE{keys}"
+            self._on_notice(f"waiting for a worker at {self.address}; start one with: {command}")
+
+    def drain_workers(self) -> None:
+        """Tell all workers to finish what they hold and leave: their pools end too."""
+        self._gateway.drain()
+
+    def close(self) -> None:
+        self._gateway.close()
+
+    def __enter__(self) -> "Dispatcher":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -49,7 +49,8 @@ def offline(model: str, chosen: argparse.Namespace) -> None:
     _set_environment(options())
     from vllm import LLM, SamplingParams
 
-    from engine.rollout.episode import look, make_game, open_plays
+    from engine.rollout.episode import look, open_plays
+    from engine.start import make_game
     from g1train.inference.prompt import chat_text
 
     llm = LLM(**VllmBackend(model, options()).engine_options())

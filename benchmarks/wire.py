@@ -18,7 +18,8 @@ from common import Row, report
 
 from engine.game import start_states
 from engine.net import codec, wire
-from engine.rollout.episode import frames_of, make_game
+from engine.rollout.episode import frames_of
+from engine.start import make_game
 from engine.ticket import GameSpec
 from g1train.inference.frames import AtlasStore
 

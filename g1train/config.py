@@ -15,7 +15,7 @@ import msgspec
 import tomli_w
 
 from engine.errors import CheckpointError, ConfigError
-from engine.rollout.episode import make_game
+from engine.start import make_game
 from engine.ticket import GameSpec, Sampling, Setting
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]

@@ -21,9 +21,10 @@ from engine.game import (
     resolve,
 )
 from engine.games.grid import GridGame
-from engine.levels import PERCEPTION, Levels, Perception
+from engine.levels import PERCEPTION, Levels
 from engine.render import frame
 from engine.render.atlas import Atlas
+from engine.render.perception import Perception
 from native import g2048 as kernels
 from native import g2048_search as search
 from native.state import Records

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.game import Game, check_state, state_hash
-from engine.levels import Perception
 from engine.render import frame
 from engine.render.atlas import Layout
+from engine.render.perception import Perception
 from native.state import Records
 
 

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from engine.levels import PERCEPTION, Levels, Perception
+from engine.levels import PERCEPTION, Levels
 from engine.render import photos
 from engine.render.kinds import COLOURS, SHAPES
+from engine.render.perception import Perception
 from native.shisen_paths import MAX_COLS, MAX_ROWS
 
 MIN_SIDE = 4

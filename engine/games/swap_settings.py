@@ -5,8 +5,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from engine.levels import PERCEPTION, Levels, Perception
+from engine.levels import PERCEPTION, Levels
 from engine.render.kinds import COLOURS, SHAPES
+from engine.render.perception import Perception
 
 LEVELS: Levels = {
     "perception": {

@@ -10,20 +10,14 @@
 └────────────────────┘
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
 from engine.render.atlas import Grid, Layout
+from engine.render.perception import BOARD_PX, CELL_PX, Perception
 from native.compose import scatter, strew
 from native.state import Records
 
-if TYPE_CHECKING:
-    from engine.levels import Perception
-
-CELL_PX = 28
-BOARD_PX = 24 * CELL_PX
 STRIP_PX = 6 * CELL_PX
 LABEL_COLS = 5
 SCORE_COLS = 7  # ten million points are beyond any game
@@ -40,15 +34,7 @@ def default_tile_px(rows: int, cols: int) -> int:
     return BOARD_PX // max(rows, cols) // CELL_PX * CELL_PX
 
 
-def check_tile_px(tile_px: int) -> None:
-    """ValueError unless tiles fill whole image tokens and are of a sensible size."""
-    if tile_px % CELL_PX or not CELL_PX <= tile_px <= BOARD_PX:
-        raise ValueError(f"tile_px={tile_px} is not a multiple of {CELL_PX} in {CELL_PX} .. {BOARD_PX}")
-
-
-def layout(
-    rows: int, cols: int, tile_px: int, num_tiles: int, strip: bool, looks: "Perception | None" = None
-) -> Layout:
+def layout(rows: int, cols: int, tile_px: int, num_tiles: int, strip: bool, looks: Perception | None = None) -> Layout:
     """A board of rows x cols tiles with the strip below it; a board narrower than the strip is centred.
 
     `looks` adds what a level asks for: jitter to the board, a grid `marks` above it, noise.
@@ -67,7 +53,7 @@ def layout(
     return Layout(height=bottom + (STRIP_PX if strip else 0), width=width, grids=tuple(grids), noise=noise)
 
 
-def dress(draws: Records, layout: Layout, looks: "Perception", seeds: npt.NDArray[np.uint64]) -> None:
+def dress(draws: Records, layout: Layout, looks: Perception, seeds: npt.NDArray[np.uint64]) -> None:
     """Fill in what a level adds to draws[N]: offsets, marks and noise seed, all from seeds[N], in place.
 
     With `state_hash(state)` as seeds it is what the frame shows that decides, so equal boards are equal pictures.

@@ -1,6 +1,6 @@
 """How Shisen-Sho looks: tiles of colour x shape, or pictures in frames; sprite 0 is the empty cell."""
 
-from typing import TYPE_CHECKING
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,31 @@ from engine.render import icons, photos, tiles
 from engine.render.atlas import Atlas, Layout
 from engine.render.shapes import BOARD, EMPTY, shape_sprites
 
-if TYPE_CHECKING:
-    from engine.games.shisen_settings import Settings
-
 Pixels = npt.NDArray[np.uint8]
 
 
-def draw_atlas(layout: Layout, settings: "Settings") -> Atlas:
+class Looks(Protocol):
+    """What of the game's settings (engine/games/shisen_settings.py) decides how its tiles look."""
+
+    @property
+    def tiles(self) -> Literal["shapes", "cifar10", "icons"]: ...
+    @property
+    def num_colours(self) -> int | None: ...
+    @property
+    def num_shapes(self) -> int | None: ...
+    @property
+    def nearness(self) -> int: ...
+    @property
+    def grid_lines(self) -> bool: ...
+    @property
+    def split(self) -> photos.Split: ...
+    @property
+    def pictures_per_class(self) -> int: ...
+    @property
+    def cifar10_path(self) -> str | None: ...
+
+
+def draw_atlas(layout: Layout, settings: Looks) -> Atlas:
     """The tiles that the settings ask for, with whatever else the layout has; ValueError for a bad archive."""
     px = layout.grids[0].height
     if settings.tiles == "shapes":

@@ -14,7 +14,8 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it prints a greeting
 import pygame
 
 from engine.render.atlas import Atlas, Layout
-from engine.render.frame import CELL_PX, LABEL_COLS, NUM_MARKS, STRIP_PX
+from engine.render.frame import LABEL_COLS, NUM_MARKS, STRIP_PX
+from engine.render.perception import CELL_PX
 
 Pixels = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]

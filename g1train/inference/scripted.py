@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.game import Game, branch
 from engine.net import wire
-from engine.rollout.episode import make_game, restore_all
+from engine.start import make_game, restore_all
 from engine.ticket import derive_seed
 from g1train.inference.backend import Image
 from native.state import Records

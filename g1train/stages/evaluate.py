@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.game import branch
 from engine.net import wire
-from engine.rollout.episode import make_game, start_record
+from engine.start import make_game, start_record
 from engine.ticket import Ticket
 from g1train.config import Config
 from g1train.stages.session import Session

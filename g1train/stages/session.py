@@ -19,7 +19,8 @@ from engine.errors import ConnectError, WorkerError
 from engine.game import start_states
 from engine.net import wire
 from engine.net.keys import read_keys
-from engine.rollout.episode import frame_of, make_game
+from engine.rollout.episode import frame_of
+from engine.start import make_game
 from engine.ticket import Ticket
 from g1train.config import Config
 from g1train.inference.client import NodeClient

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from engine.errors import ConfigError, G1Error
-from engine.rollout.episode import make_game
+from engine.start import make_game
 from g1train.config import Config, TeacherConfig
 from g1train.learn import checkpoint, nano
 from g1train.learn.checkpoint import Progress

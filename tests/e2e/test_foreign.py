@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from engine.game import start_states
-from engine.rollout.episode import make_game
+from engine.start import make_game
 from engine.ticket import GameSpec, Start
 from g1train.inference.client import NodeClient
 from g1train.tickets.dispatch import Dispatcher

@@ -18,7 +18,8 @@ from engine.game import Game, game_names, start_states
 from engine.net import codec, wire
 from engine.net.hub import Hub, Peer
 from engine.render.atlas import Atlas
-from engine.rollout.episode import frame_of, make_game, restore
+from engine.rollout.episode import frame_of
+from engine.start import make_game, restore
 from engine.ticket import GameSpec, ticket_hash
 from g1train.inference.frames import AtlasStore
 from g1train.tickets.ledger import Ledger

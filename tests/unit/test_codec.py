@@ -10,7 +10,8 @@ import pytest
 from engine.errors import ConfigError
 from engine.game import game_names, start_states
 from engine.net import codec, wire
-from engine.rollout.episode import frame_of, make_game
+from engine.rollout.episode import frame_of
+from engine.start import make_game
 from engine.ticket import GameSpec
 from g1train.inference.client import NodeClient
 from tests import processes

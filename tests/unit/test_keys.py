@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from engine.errors import ConnectError
 from engine.net.keys import read_keys, write_keys
 from engine.ticket import GameSpec
-from g1train.cli import app
+from g1train.cli.main import app
 from g1train.inference.client import NodeClient
 from g1train.run.status import Monitor
 from g1train.tickets.dispatch import Dispatcher

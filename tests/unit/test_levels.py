@@ -9,7 +9,8 @@ import pytest
 import engine
 from engine import levels
 from engine.catalog import catalog, print_catalog
-from engine.levels import Perception, chosen_levels, settings_of
+from engine.levels import chosen_levels, settings_of
+from engine.render.perception import Perception
 
 LEVELS: levels.Levels = {
     "perception": {"easy": {"noise": 0}, "hard": {"noise": 9}},

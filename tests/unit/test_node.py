@@ -16,7 +16,8 @@ import pytest
 from engine.errors import ConnectError, WeightsError
 from engine.game import start_states
 from engine.net import wire
-from engine.rollout.episode import frame_of, make_game
+from engine.rollout.episode import frame_of
+from engine.start import make_game
 from engine.ticket import GameSpec
 from g1train.inference.client import NodeClient
 from g1train.inference.gate import Gate, Refused

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from engine.errors import ConfigError, ConnectError
 from engine.ticket import GameSpec
-from g1train import bench
-from g1train.cli import app
+from g1train.cli import bench
+from g1train.cli.main import app
 from g1train.run import status
 from g1train.tickets.dispatch import Dispatcher
 from g1train.tickets.rollout import OneGame, group_tickets
@@ -115,4 +115,4 @@ def test_nobody_there_is_a_failure_and_so_is_a_busy_port(tmp_path: Path) -> None
 
 def test_benchmarks_are_known_by_name() -> None:
     with pytest.raises(ConfigError, match=r"no benchmark 'speed'; known: .*pool"):
-        bench.main("speed")
+        bench.run("speed")

@@ -12,8 +12,9 @@ from engine.errors import WireError, WorkerError
 from engine.game import start_states, state_hash
 from engine.net import wire
 from engine.rollout.asker import AtlasLedger
-from engine.rollout.episode import Play, frames_of, look, make_game, open_play, open_plays, restore, settle
+from engine.rollout.episode import Play, frames_of, look, open_play, open_plays, settle
 from engine.rollout.pool import HEALTHY_S, UNREADY_DEATHS, Child
+from engine.start import make_game, restore
 from engine.ticket import GameSpec, Start, Ticket, derive_seed, ticket_hash
 from g1train.inference.frames import AtlasStore
 from g1train.inference.scripted import Scripted

@@ -13,7 +13,7 @@ FLOORS = (
     ("engine/errors", "engine/ticket"),
     ("engine/render",),
     ("engine/levels", "engine/game", "engine/games"),
-    ("engine/catalog", "engine/facts", "engine/start"),
+    ("engine/catalog", "engine/facts", "engine/start", "engine/replay"),
     ("engine/gym",),
     ("engine/play",),
     ("engine/net",),

@@ -5,6 +5,7 @@
     lz4       the pixels, compressed                                        between machines
     pixels    the pixels as they are                                        whoever knows nothing else
 
+Hundreds of pictures at full size make an atlas too large to be given away: their frames travel as pixels, too.
 Shared memory is a file without a name (memfd) that its receiver opens through /proc, so nothing is left behind however
 a process ends. It is read and written, never mapped: a sender that shrinks it causes an error and no crash.
 """
@@ -29,6 +30,7 @@ Setting = Literal["auto", "sprites", "pixels", "lz4", "shared"]
 SETTINGS: tuple[Setting, ...] = get_args(Setting)
 READABLE: tuple[Codec, ...] = get_args(Codec)
 MEMORY_NAME = "g1-frames"
+MAX_ATLAS_BYTES = 16 << 20  # beyond it, pixels cost less than giving every node an atlas of its own
 _PLACE = struct.Struct("<qqq")  # process id, descriptor, offset
 
 
@@ -42,17 +44,21 @@ def machine() -> str:
         return ""
 
 
-def choose(setting: Setting, has_atlas: bool, codecs: Sequence[str], same_machine: bool) -> Codec:
-    """The codec of a connection whose receiver reads `codecs`. Raises `ConfigError` for a setting that cannot be."""
-    if setting == "sprites" and not has_atlas:
+def choose(setting: Setting, atlas_bytes: int, codecs: Sequence[str], same_machine: bool) -> Codec:
+    """The codec of one game's frames on a connection whose receiver reads `codecs`; `atlas_bytes` is 0 for a game
+    without sprites. Raises `ConfigError` for a setting that cannot be."""
+    if setting == "sprites" and not atlas_bytes:
         raise ConfigError("codec 'sprites' is set, but this game has no sprites; set another, or 'auto'")
+    if setting == "sprites" and atlas_bytes > MAX_ATLAS_BYTES:
+        sizes = f"{atlas_bytes >> 20} MiB of sprites, and {MAX_ATLAS_BYTES >> 20} can be given away"
+        raise ConfigError(f"codec 'sprites' is set, but this game has {sizes}; set 'auto', or smaller pictures")
     if setting == "shared" and not same_machine:
         raise ConfigError("codec 'shared' is set, but the node cannot read this process's memory; set 'lz4' or 'auto'")
     if setting != "auto" and setting not in codecs:
         raise ConfigError(f"codec {setting!r} is set, but the node reads only {', '.join(codecs)}; set 'auto'")
     if setting != "auto":
         return setting
-    if has_atlas and "sprites" in codecs:
+    if 0 < atlas_bytes <= MAX_ATLAS_BYTES and "sprites" in codecs:
         return "sprites"
     if same_machine and "shared" in codecs:
         return "shared"

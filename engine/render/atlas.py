@@ -65,6 +65,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return np.stack(sides, axis=-1)
 
     @property
+    def num_bytes(self) -> int:
+        """Pixels of background and sprites: what an atlas of this layout weighs."""
+        return math.prod((self.height, self.width, 3)) + sum(math.prod(_shape(grid)) for grid in self.grids)
+
+    @property
     def fields(self) -> list[tuple[Any, ...]]:
         """The fields of `draw_dtype`."""
         fields: list[tuple[Any, ...]] = [

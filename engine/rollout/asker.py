@@ -138,7 +138,7 @@ class Asker:
             ask = msgspec.structs.replace(ask, game=None, state=b"")
         atlas = getattr(flight.chain.game, "atlas", None)
         same_machine = welcome.machine == codec.machine() != ""
-        chosen = codec.choose(self._frames, atlas is not None, welcome.codecs, same_machine)
+        chosen = codec.choose(self._frames, atlas.layout.num_bytes if atlas else 0, welcome.codecs, same_machine)
         if chosen != "sprites":
             self._release(flight)
             frame = codec.encode(flight.chain.game.render(flight.chain.record)[0], chosen, self._memory)

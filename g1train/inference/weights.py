@@ -20,7 +20,6 @@ from safetensors.torch import save_file
 
 from engine.errors import WeightsError
 from engine.net.wire import Answer, Ask, Turn
-from engine.render.atlas import Atlas
 from engine.ticket import Sampling
 from g1train.inference.client import NodeClient
 from g1train.learn.batch import Row
@@ -45,14 +44,14 @@ def send_weights(learner: Learner, client: NodeClient, version: int) -> None:
     client.finish_weight_update(str(version))
 
 
-def probe(learner: Learner, client: NodeClient, turn: Turn, image: np.ndarray, atlas: Atlas, version: int) -> float:
+def probe(learner: Learner, client: NodeClient, turn: Turn, image: np.ndarray, version: int) -> float:
     """Largest difference between the node's and the trainer's log-probabilities on one greedy answer.
 
     The same frame is asked about after every transfer, so a stale cache of its embedding shows, too. Raises
     `WeightsError` if the difference says that the node runs other weights.
     """
     ask = Ask(0, [turn], 1, 0, PROBE.temperature, PROBE.max_tokens, version)
-    answer = client.ask(ask, atlas=atlas)
+    answer = client.ask(ask)
     gap = mismatch(learner, answer, image)
     limit = TOLERANCE[learner.dtype]
     if not gap <= limit:  # also when it is not a number

@@ -17,9 +17,8 @@ import msgspec
 
 from engine.errors import ConnectError, WorkerError
 from engine.game import start_states
-from engine.net import wire
+from engine.net import codec, wire
 from engine.net.keys import read_keys
-from engine.rollout.episode import frame_of
 from engine.start import make_game
 from engine.ticket import Ticket
 from g1train.config import Config
@@ -130,8 +129,8 @@ class Session:
 
     def _send(self) -> None:
         send_weights(self.learner, self.client, self.version)
-        turn, image, atlas = self._probe
-        gap = probe(self.learner, self.client, turn, image, atlas, self.version)
+        turn, image = self._probe
+        gap = probe(self.learner, self.client, turn, image, self.version)
         self.run.log("transfer", self.version, {"probe_mismatch": gap})
 
     def _tend(self) -> None:
@@ -156,8 +155,9 @@ class Session:
             self._send()
 
 
-def _probe_prompt(config: Config) -> tuple[wire.Turn, Any, Any]:
-    """One fixed question of the first game: turn, frame as pixels, atlas."""
+def _probe_prompt(config: Config) -> tuple[wire.Turn, Any]:
+    """One fixed question of the first game, and the pixels of its frame, which travel as such."""
     game = make_game(config.games[0].spec)
     record = start_states(game, [config.seed], config.games[0].num_moves)
-    return wire.Turn(game.prompt, frame_of(game, record)), game.render(record)[0], game.atlas
+    image = game.render(record)[0]
+    return wire.Turn(game.prompt, codec.encode(image, "lz4")), image

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 import engine
 from engine.errors import WeightsError
-from engine.net import wire
+from engine.net import codec, wire
 from engine.rollout.episode import frame_of
 from g1train.config import OptimConfig, TrainerConfig
 from g1train.inference.client import NodeClient
@@ -33,6 +33,7 @@ GAME = engine.make("2048", tile_px=28, strip=False, prompt="short")
 RECORD = engine.start_states(GAME, [5], 100)
 IMAGE = GAME.render(RECORD)[0]
 TURN = wire.Turn(GAME.prompt, frame_of(GAME, RECORD))
+PIXELS = wire.Turn(GAME.prompt, codec.encode(IMAGE, "lz4"))
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["tied", "untied"])
@@ -104,9 +105,9 @@ def test_new_weights_arrive_even_for_a_frame_seen_before(client: NodeClient, lea
             parameter.add_(0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
     assert mismatch(learner, before, IMAGE) > 0.01
     with pytest.raises(WeightsError, match="does not run the weights"):
-        probe(learner, client, TURN, IMAGE, GAME.atlas, 1)
+        probe(learner, client, PIXELS, IMAGE, 1)
     send_weights(learner, client, 2)
-    assert probe(learner, client, TURN, IMAGE, GAME.atlas, 2) < 1e-5
+    assert probe(learner, client, PIXELS, IMAGE, 2) < 1e-5
 
 
 def test_a_group_has_as_many_different_answers(client: NodeClient) -> None:

@@ -80,15 +80,19 @@ def test_what_cannot_be_drawn(tmp_path: Path) -> None:
 
 def test_the_codec_chosen() -> None:
     everything = codec.READABLE
-    assert codec.choose("auto", True, everything, True) == "sprites"
-    assert codec.choose("auto", False, everything, True) == "shared"
-    assert codec.choose("auto", False, everything, False) == "lz4"
-    assert codec.choose("auto", False, ("sprites", "pixels"), True) == "pixels"
-    assert codec.choose("lz4", True, everything, True) == "lz4"
+    assert codec.choose("auto", 1000, everything, True) == "sprites"
+    assert codec.choose("auto", 0, everything, True) == "shared"
+    assert codec.choose("auto", 0, everything, False) == "lz4"
+    assert codec.choose("auto", 0, ("sprites", "pixels"), True) == "pixels"
+    assert codec.choose("auto", codec.MAX_ATLAS_BYTES, everything, True) == "sprites"
+    assert codec.choose("auto", codec.MAX_ATLAS_BYTES + 1, everything, True) == "shared"
+    assert codec.choose("auto", codec.MAX_ATLAS_BYTES + 1, everything, False) == "lz4"
+    assert codec.choose("lz4", 1000, everything, True) == "lz4"
     refused: list[tuple[Callable[[], wire.Codec], str]] = [
-        (lambda: codec.choose("sprites", False, everything, True), "no sprites"),
-        (lambda: codec.choose("shared", True, everything, False), "cannot read this process's memory"),
-        (lambda: codec.choose("lz4", True, ("pixels",), False), "reads only pixels"),
+        (lambda: codec.choose("sprites", 0, everything, True), "no sprites"),
+        (lambda: codec.choose("sprites", 17 << 20, everything, True), "17 MiB of sprites, and 16 can be given away"),
+        (lambda: codec.choose("shared", 1000, everything, False), "cannot read this process's memory"),
+        (lambda: codec.choose("lz4", 1000, ("pixels",), False), "reads only pixels"),
     ]
     for choice, reason in refused:
         with pytest.raises(ConfigError, match=reason):

@@ -16,8 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.game import Game, Integers, branch, check_actions, check_state, state_hash
+from engine.checks import Integers, check_actions
+from engine.games.core import Game
+from engine.states import branch, state_hash
 from native.state import Records
+
+NO_BOXES = np.empty((0, 0, 4), np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +41,9 @@ class Facts:
     truth: str
     """What a perfect perception would say."""
     cells: npt.NDArray[np.uint8]
-    """The board [rows, cols] as `Game.board` has it; 0 is empty."""
+    """What is read off the frame as `Game.board` has it; on a grid [rows, cols], 0 is empty."""
     boxes: npt.NDArray[np.int32]
-    """[rows, cols, 4]: top, left, height, width of each cell on the frame, in pixels."""
+    """[rows, cols, 4]: top, left, height, width of each cell on the frame, in pixels; none without a grid."""
     legal: npt.NDArray[np.int64]
     """The legal actions [A], ascending; none for a game that has ended."""
     rewards: npt.NDArray[np.float32]
@@ -47,9 +51,9 @@ class Facts:
     next_hashes: npt.NDArray[np.uint64]
     """`state_hash` [A] of the state after each legal action."""
     oracle: int
-    """The oracle's action; -1 for a game that has ended."""
+    """The oracle's action; -1 for a game that has ended, or that has no oracle."""
     reason: str
-    """Why, in words that can each be checked against the board."""
+    """Why, in words that can each be checked against the board; empty where a game has none."""
     near_optimal: npt.NDArray[np.int64]
     """The legal actions, ascending, that are as good as the oracle's or nearly so, its own among them."""
 
@@ -60,20 +64,20 @@ def facts(game: Game, record: np.void) -> Facts:
     Raises ValueError for a record of another game. For Shisen-Sho `near_optimal` may take a while on a large board.
     """
     state = np.array([record])
-    check_state(state, game.dtype)
+    game.check(state)
     legal = np.flatnonzero(game.legal(state)[0])
     after = outcomes(game, state, legal)
-    best = game.oracle(state)
+    best = game.oracle(state) if game.offers("oracle") else np.array([-1])
     return Facts(
         truth=game.describe(state)[0],
         cells=game.board(state)[0],
-        boxes=boxes(game),
+        boxes=boxes(game) if game.offers("layout") else NO_BOXES,
         legal=legal,
         rewards=after.rewards,
         next_hashes=after.next_hashes,
         oracle=int(best[0]),
         reason=game.explain(state, best)[0],
-        near_optimal=np.flatnonzero(game.near_optimal(state)[0]),
+        near_optimal=np.flatnonzero(game.near_optimal(state)[0] if game.offers("near_optimal") else []),
     )
 
 
@@ -82,7 +86,7 @@ def boxes(game: Game) -> npt.NDArray[np.int32]:
 
     A box belongs to its cell alone, and holds its tile wherever a level moves it within the cell.
     """
-    sides = game.layout.boxes().astype(np.int32)
+    sides: npt.NDArray[np.int32] = game.layout.boxes().astype(np.int32)
     sides[..., 2:] -= sides[..., :2]
     return sides
 
@@ -92,7 +96,7 @@ def outcomes(game: Game, state: Records, actions: Integers) -> Outcomes:
 
     Raises ValueError unless there are as many actions for each game, all of them actions of the game or -1.
     """
-    check_state(state, game.dtype)
+    game.check(state)
     num, games = len(actions), len(state)
     if num % games if games else num:
         raise ValueError(f"{num} actions for {games} games; expected as many for each")

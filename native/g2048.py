@@ -100,6 +100,17 @@ def stuck(board: np.uint64, rows: np.uint64, cols: np.uint64) -> bool:
 
 
 @kernel
+def first_unfit(state: Records, rows: int, cols: int) -> int:
+    """Index of the first of state[N] whose board is not rows x cols or has a tile outside, or -1 if there is none."""
+    outside = ~(nibbles.inside(np.uint64(rows), np.uint64(cols)) * np.uint64(15))
+    for index in range(len(state)):
+        record = state[index]
+        if record["rows"] != rows or record["cols"] != cols or np.uint64(record["board"]) & outside != _0:
+            return index
+    return -1
+
+
+@kernel
 def reset(state: Records, seeds: npt.NDArray[np.uint64], rows: int, cols: int) -> None:
     """Fresh games in state[N]: two tiles each, from seeds[N]."""
     for index in range(len(state)):

@@ -77,8 +77,8 @@ def take(state: Records, index: Int, first: Int, second: Int, kind_mask: Int, ma
     toggle(across, down, second // cols, second % cols)
     record["left"] -= np.uint32(2)
     record["score"] += 1
-    pair = np.int64(record["pair"])
-    if board[pair // (rows * cols)] == 0 or board[pair % (rows * cols)] == 0:
+    proof, other = np.int64(record["pair"]) // (rows * cols), np.int64(record["pair"]) % (rows * cols)
+    if proof >= rows * cols or board[proof] == 0 or board[other] == 0:  # any number may stand there
         prove(state, index, kind_mask, max_turns)
     return bool(record["ended"] != 0)
 
@@ -156,13 +156,18 @@ def legal(state: Records, kind_mask: Int, max_turns: Int, mask: npt.NDArray[np.b
 
 
 @kernel
-def unpack(state: Records, kind_mask: Int, cells: npt.NDArray[np.uint8]) -> None:
-    """cells[N, rows, cols] = the kinds of state[N], 0 empty."""
+def unpack(state: Records, kind_mask: Int, num_kinds: Int, cells: npt.NDArray[np.uint8]) -> Int:
+    """cells[N, rows, cols] = the kinds of state[N], 0 empty; index of the first with a tile of no kind, or -1."""
     for index in range(len(state)):
         board = state[index]["board"]
         for row in range(cells.shape[1]):
             for col in range(cells.shape[2]):
-                cells[index, row, col] = board[row * cells.shape[2] + col] & kind_mask
+                cell = np.int64(board[row * cells.shape[2] + col])
+                kind = cell & kind_mask
+                if kind > num_kinds or (kind == 0 and cell != 0):
+                    return index
+                cells[index, row, col] = kind
+    return -1
 
 
 @kernel

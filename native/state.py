@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from native.jit import kernel
-from native.rng import mix, seed, split
+from native.rng import below, mix, seed, split
 
 HEADER: list[tuple[Any, ...]] = [
     ("rng", "<u8"), ("score", "<i8"), ("ended", "u1"), ("rows", "u1"), ("cols", "u1"), ("pad", "u1", (5,)),
@@ -30,6 +30,27 @@ def first_outside(actions: npt.NDArray[np.int64], num_actions: int) -> int:
         if actions[index] < -1 or actions[index] >= num_actions:
             return index
     return -1
+
+
+@kernel
+def first_other_size(state: Records, rows: int, cols: int) -> int:
+    """Index of the first of state[N] whose board is not rows x cols, or -1 if there is none."""
+    for index in range(len(state)):
+        record = state[index]
+        if record["rows"] != rows or record["cols"] != cols:
+            return index
+    return -1
+
+
+@kernel
+def draw_actions(state: Records, num_actions: int, actions: npt.NDArray[np.int64]) -> None:
+    """actions[N] = any of num_actions, by the random numbers of each of state[N]; -1 for a game that has ended."""
+    for index in range(len(state)):
+        record = state[index]
+        actions[index] = -1
+        if record["ended"] == 0:
+            rng, action = below(record["rng"], np.uint64(num_actions))
+            record["rng"], actions[index] = rng, np.int64(action)
 
 
 @kernel

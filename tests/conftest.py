@@ -5,8 +5,19 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from engine.game import REGISTRY
+from tests import tiny
+
 settings.register_profile("g1", deadline=None, print_blob=True)
 settings.load_profile("g1")
+
+
+@pytest.fixture
+def tiny_games(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two games of tests/tiny are known while a test runs, to processes that it starts as well."""
+    for name, module in tiny.GAMES.items():
+        monkeypatch.setitem(REGISTRY, name, module)
+    monkeypatch.setenv("G1_GAMES", tiny.VARIABLE)
 
 
 @pytest.fixture(scope="session")

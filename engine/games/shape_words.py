@@ -6,13 +6,12 @@
 A cell's number is 1 + colour * num_shapes + shape. Shisen-Sho and Swap speak alike.
 """
 
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.game import UNREADABLE
+from engine.games.core import UNREADABLE
 from engine.render.kinds import COLOURS, SHAPES
 
 EMPTY = "-"
@@ -27,12 +26,6 @@ def tile_words(num_shapes: int) -> tuple[str, ...]:
 @cache
 def _numbers(num_shapes: int) -> dict[str, int]:
     return {words.lower(): number for number, words in enumerate(tile_words(num_shapes))}
-
-
-def describe_board(board: Sequence[Sequence[int]], num_shapes: int) -> str:
-    """One board of cell numbers as text."""
-    words = tile_words(num_shapes)
-    return "\n".join([" ".join([words[cell] for cell in row]) for row in board])
 
 
 def perceived_board(text: str, rows: int, cols: int, num_shapes: int, num_kinds: int) -> npt.NDArray[np.uint8]:

@@ -4,19 +4,20 @@ Source: paper, table of games. GR is +1 if two tiles of one kind connect with at
 is 1 a pair. With photographs or drawings for tiles it is the class that must be equal, not the picture.
 """
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.game import UNREADABLE, Game, Integers, Step, check_actions, check_seeds, resolve
+from engine.checks import Integers, check_actions, check_moves
+from engine.game import resolve
 from engine.games import shape_words
+from engine.games.answers import CellAnswers, cells_text
+from engine.games.core import Game, Step
 from engine.games.grid import GridGame
-from engine.games.pairs import PairAnswers, pair_cells
 from engine.games.shisen_settings import LEVELS as LEVELS
-from engine.games.shisen_settings import Settings, make_settings
-from engine.render import frame, photos
+from engine.games.shisen_settings import Settings, resolved
+from engine.render import photos
 from engine.render.atlas import Atlas
 from native import shisen as kernels
 from native import shisen_deal as dealing
@@ -50,58 +51,50 @@ SHAPE_KINDS = "A tile shows a shape in a colour; two tiles are of the same kind 
 CLASS_KINDS = "A tile shows a picture of one of these: {names}. Two tiles are of the same kind if they show the same \
 sort of thing, though the pictures differ."
 TURNS = ("makes no turn", "makes at most one turn", "makes at most two turns", "makes at most three turns")
-SHORT_PROMPT = "Shisen-Sho"
 
 
-class Shisen(PairAnswers, GridGame):
+class Shisen(CellAnswers, GridGame):
     """The game at given settings."""
 
     _settings: Settings
     _free = ("rng", "score", "board", "pair")
     name = "shisen"
     dtype = kernels.DTYPE
+    short_prompt = "Shisen-Sho"
 
     def __init__(self, settings: Settings) -> None:
-        self.rows, self.cols = settings.rows, settings.cols
-        self._settings, self.settings = make_settings(settings, frame.default_tile_px(self.rows, self.cols))
-        self.num_actions = (self.rows * self.cols) ** 2
+        decided = resolved(settings)
         self._kind_mask, self._num_pictures = ALL_BITS, 1
-        if self._settings.tiles == "shapes":
-            colours, self._num_shapes = self._settings.num_colours or 1, self._settings.num_shapes or 1
+        if decided.tiles == "shapes":
+            colours, self._num_shapes = decided.num_colours or 1, decided.num_shapes or 1
             self._words = shape_words.tile_words(self._num_shapes)[: 1 + colours * self._num_shapes]
         else:
-            names = photos.CIFAR10 if self._settings.tiles == "cifar10" else photos.ICONS
+            names = photos.CIFAR10 if decided.tiles == "cifar10" else photos.ICONS
             self._words = (shape_words.EMPTY, *names)
-            self._kind_mask, self._num_pictures = CLASS_BITS, self._settings.pictures_per_class
+            self._kind_mask, self._num_pictures = CLASS_BITS, decided.pictures_per_class
         self._num_choices = len(self._words) - 1
-        self._rules = (self._kind_mask, self._settings.max_turns)
-        num_sprites = 1 + self._num_choices * self._num_pictures
-        self._layout = frame.layout(
-            self.rows, self.cols, self._settings.tile_px or 0, num_sprites, self._settings.strip, self._settings
-        )
+        self._rules = (self._kind_mask, decided.max_turns)
+        super().__init__(decided, decided.rows, decided.cols, 1 + self._num_choices * self._num_pictures)
+        self.num_actions = (self.rows * self.cols) ** 2
 
     @property
-    def prompt(self) -> str:
-        """What the model is told beside the frame."""
-        if self._settings.prompt == "short":
-            return SHORT_PROMPT
+    def full_prompt(self) -> str:
+        """All the rules in words, and the format of the answer."""
         shapes = self._settings.tiles == "shapes"
         kinds = SHAPE_KINDS if shapes else CLASS_KINDS.format(names=", ".join(self._words[1:]))
         words = f"{'its colour and its shape' if shapes else 'one word'}, such as {self._words[1]}"
         turns = TURNS[self._settings.max_turns]
         return FULL_PROMPT.format(rows=self.rows, cols=self.cols, kinds=kinds, turns=turns, words=words)
 
-    @cached_property
-    def atlas(self) -> Atlas:
-        """Tiles and whatever else the layout has, drawn on first use; ValueError if photographs cannot be read."""
+    def _draw_atlas(self) -> Atlas:
+        """Tiles and whatever else the layout has; ValueError if photographs cannot be read."""
         from engine.render.shisen import draw_atlas  # pygame: only for games that are looked at
 
         return draw_atlas(self._layout, self._settings)
 
     def reset(self, seeds: Integers) -> Records:
         """Fresh games [N] on full boards that can be cleared."""
-        numbers = check_seeds(seeds)
-        state = np.zeros(len(numbers), self.dtype)
+        numbers, state = self._fresh(seeds)
         kinds = self._settings.num_kinds or 1
         dealing.reset(
             state, numbers, self.rows, self.cols, kinds, self._num_choices, self._num_pictures, *self._rules
@@ -110,43 +103,32 @@ class Shisen(PairAnswers, GridGame):
 
     def step(self, state: Records, actions: Integers) -> Step:
         """Play actions [N] (-1 for an unreadable answer) in place."""
-        self._check(state)
-        num = len(state)
-        moves = check_actions(actions, num, self.num_actions)
-        reward, score = np.empty(num, np.float32), np.empty(num, np.int64)
-        legal, terminated = np.empty(num, np.bool_), np.empty(num, np.bool_)
-        kernels.step(state, moves, *self._rules, reward, score, legal, terminated)
-        return Step(reward, score, legal, terminated)
+        moves, out = self._moves(state, actions), Step.empty(len(state))
+        kernels.step(state, moves, *self._rules, out.reward, out.score, out.legal, out.terminated)
+        return out
 
     def play_random(self, state: Records, num_moves: int) -> None:
         """Up to `num_moves` moves in place, uniform over all pairs of cells, legal or not; few pairs are."""
-        self._check(state)
-        kernels.play_random(state, num_moves, *self._rules)
+        self.check(state, writable=True)
+        kernels.play_random(state, check_moves(num_moves), *self._rules)
 
     def legal(self, state: Records) -> npt.NDArray[np.bool_]:
         """Mask [N, (rows * cols)**2] of the pairs that can be taken, in both orders of their cells."""
-        self._check(state)
-        mask = np.empty((len(state), self.num_actions), np.bool_)
+        mask = self._per_action(state)
         kernels.legal(state, *self._rules, mask)
         return mask
 
     def board(self, state: Records) -> npt.NDArray[np.uint8]:
         """Kinds [N, rows, cols]: 0 empty, 1 + colour * num_shapes + shape, or 1 + class."""
-        self._check(state)
-        cells = np.empty((len(state), self.rows, self.cols), np.uint8)
-        kernels.unpack(state, self._kind_mask, cells)
+        cells = self._cells(state)
+        if (bad := kernels.unpack(state, self._kind_mask, self._num_choices, cells)) >= 0:
+            raise ValueError(f"record {bad} has pictures that do not exist, of kinds beyond {self._num_choices}")
         return cells
 
     def from_board(self, board: npt.ArrayLike, seeds: Integers) -> Records:
         """Games [N] that stand at kinds [N, rows, cols], score 0; seeds choose the pictures where a kind has many."""
-        cells, numbers = np.asarray(board), check_seeds(seeds)
-        shape = (len(numbers), self.rows, self.cols)
-        if cells.shape != shape or cells.dtype.kind not in "iu":
-            raise ValueError(f"board is {cells.dtype} of shape {cells.shape}; expected integers of shape {shape}")
-        if cells.size and not (cells.min() >= 0 and cells.max() <= self._num_choices):
-            raise ValueError(f"board has kinds {cells.min()} .. {cells.max()}; expected 0 .. {self._num_choices}")
-        state = np.zeros(len(numbers), self.dtype)
-        dealing.pack(cells.astype(np.uint8), numbers, self._num_pictures, *self._rules, state)
+        cells, numbers, state = self._set_up(board, seeds, self._num_choices)
+        dealing.pack(cells, numbers, self._num_pictures, *self._rules, state)
         return state
 
     def verify(self, state: Records) -> None:
@@ -155,20 +137,11 @@ class Shisen(PairAnswers, GridGame):
         if (bad := kernels.first_strange(state, self._num_pictures, *self._rules)) >= 0:
             raise ValueError(f"record {bad} has pictures that do not exist, or as its legal pair one that is not legal")
 
-    def describe(self, state: Records) -> list[str]:
-        """Rows of cells on lines of their own, such as "Red circle - Blue star"; or "cat - truck"."""
-        boards = self.board(state).tolist()
-        return ["\n".join([" ".join([self._words[cell] for cell in row]) for row in cells]) for cells in boards]
-
     def perceived(self, text: str) -> npt.NDArray[np.uint8]:
         """A description read back as kinds [rows, cols]; blanks, capitals and commas between cells do not matter."""
         if self._settings.tiles == "shapes":
             return shape_words.perceived_board(text, self.rows, self.cols, self._num_shapes, self._num_choices)
-        lines = [line.lower().replace(",", " ").split() for line in text.strip().split("\n")]
-        if len(lines) != self.rows or any(len(line) != self.cols for line in lines):
-            return np.full((self.rows, self.cols), UNREADABLE, np.uint8)
-        numbers = {word: number for number, word in enumerate(self._words)}
-        return np.array([[numbers.get(word, UNREADABLE) for word in line] for line in lines], np.uint8)
+        return super().perceived(text.lower().replace(",", " "))
 
     def _faces(self, state: Records) -> npt.NDArray[np.uint16]:
         """1 + kind * number of pictures + picture, 0 empty."""
@@ -192,8 +165,7 @@ class Shisen(PairAnswers, GridGame):
         oracle's: a game takes some 10 microseconds on 6x6 as a rule, milliseconds at times, and a second on 12x16 with
         four kinds.
         """
-        self._check(state)
-        mask = np.empty((len(state), self.num_actions), np.bool_)
+        mask = self._per_action(state)
         shisen_safe.safe(state, np.zeros(1, self.dtype), np.zeros(1, search.DESK), *self._rules, mask)
         return mask
 
@@ -202,7 +174,7 @@ class Shisen(PairAnswers, GridGame):
 
         Red circle (0, 3) (1, 3) Blue square none by (0, 3) (-1, 3) (-1, 5) (0, 5) so (0, 3) (0, 5)
         """
-        self._check(state)
+        self.board(state)  # ValueError for a kind that has no place below
         moves = check_actions(action, len(state), self.num_actions)
         pairs = np.empty((len(state), self._num_choices), np.int64)
         routes.nearest_pairs(state, *self._rules, pairs)
@@ -220,17 +192,15 @@ class Shisen(PairAnswers, GridGame):
         """`by` the ends and corners of an action's path, if there is one, `so` the action."""
         if action < 0:
             return ["so nothing"]
-        corners, ends = np.empty((3, 2), np.int8), pair_cells(action, self.rows, self.cols)
+        corners, (start, end) = np.empty((3, 2), np.int8), self.cells_of(action)
         turns: int | np.int64 = -1
-        if ends[:2] != ends[2:]:
+        if start != end:
             turns = routes.route(state, index, action, self._settings.max_turns, corners)
-        points = [ends[:2], *corners[: max(turns, 0)].tolist(), ends[2:]]
-        by = " ".join(f"({row}, {col})" for row, col in points) if turns >= 0 else "nothing"
+        by = cells_text([start, *corners[: max(turns, 0)].tolist(), end]) if turns >= 0 else "nothing"
         return [f"by {by}", f"so {self.action_text(action)}"]
 
     def _solved(self, state: Records) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        self._check(state)
-        actions, outcomes = np.empty(len(state), np.int64), np.empty(len(state), np.int64)
+        actions, outcomes = self._per_game(state), self._per_game(state)
         search.oracle(state, np.zeros(1, search.DESK), *self._rules, actions, outcomes)
         return actions, outcomes
 

@@ -6,7 +6,7 @@ that is set decides instead of `copies`, and pairs are spread over kinds as even
 """
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -81,14 +81,14 @@ class Settings(Perception, frozen=True, kw_only=True):
             raise ValueError(f"pictures_per_class={self.pictures_per_class} is not 1 to {MAX_PICTURES}")
 
 
-def resolved(settings: Settings, tile_px: int) -> Settings:
-    """The settings with every None decided, except where the archive lies; ValueError if they do not fit together."""
+def resolved(settings: Settings) -> Settings:
+    """The settings with kinds, colours and shapes decided if they are None; ValueError if they do not fit."""
     pairs = settings.rows * settings.cols // 2
     wanted = settings.num_kinds
     if wanted is not None and not 1 <= wanted <= pairs:
         raise ValueError(f"num_kinds={wanted}: the board has room for 1 to {pairs}, two tiles of each")
     if settings.tiles != "shapes":
-        return _with_classes(settings, tile_px, wanted or min(photos.NUM_CLASSES, _by_copies(settings)))
+        return _with_classes(settings, wanted or min(photos.NUM_CLASSES, _by_copies(settings)))
     colours, shapes = palette(wanted or _by_copies(settings), settings.num_colours, settings.num_shapes)
     if not (1 <= colours <= len(COLOURS) and 1 <= shapes <= len(SHAPES)):
         most = f"there are 1 to {len(COLOURS)} colours and 1 to {len(SHAPES)} shapes"
@@ -96,16 +96,16 @@ def resolved(settings: Settings, tile_px: int) -> Settings:
     kinds = wanted or min(colours * shapes, _by_copies(settings))
     if kinds > colours * shapes:
         raise ValueError(f"num_kinds={kinds}, but {colours} colours and {shapes} shapes make {colours * shapes}")
-    return msgspec.structs.replace(settings, tile_px=tile_px, num_kinds=kinds, num_colours=colours, num_shapes=shapes)
+    return msgspec.structs.replace(settings, num_kinds=kinds, num_colours=colours, num_shapes=shapes)
 
 
-def _with_classes(settings: Settings, tile_px: int, kinds: int) -> Settings:
+def _with_classes(settings: Settings, kinds: int) -> Settings:
     """The settings for photographs or drawings."""
     if kinds > photos.NUM_CLASSES:
         raise ValueError(f"num_kinds={kinds}, but tiles={settings.tiles!r} has {photos.NUM_CLASSES} classes")
     if settings.tiles == "cifar10":
         photos.locate(settings.cifar10_path)
-    return msgspec.structs.replace(settings, tile_px=tile_px, num_kinds=kinds)
+    return msgspec.structs.replace(settings, num_kinds=kinds)
 
 
 def _by_copies(settings: Settings) -> int:
@@ -121,9 +121,3 @@ def palette(kinds: int, num_colours: int | None, num_shapes: int | None) -> tupl
     if num_colours is None:
         num_colours = min(math.ceil(kinds / max(1, num_shapes)), len(COLOURS))
     return num_colours, num_shapes
-
-
-def make_settings(settings: Settings, default_tile_px: int) -> tuple[Settings, dict[str, Any]]:
-    """The resolved settings, and the same as plain values."""
-    final = resolved(settings, settings.tile_px or default_tile_px)
-    return final, msgspec.structs.asdict(final)

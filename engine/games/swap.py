@@ -6,22 +6,23 @@ No game ends by itself: where no swap is left the board is shuffled, and who pla
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from engine.game import Game, Integers, Step, check_actions, check_seeds, near_best, resolve
+from engine.checks import Integers, check_actions, check_moves
+from engine.game import resolve
+from engine.games.answers import CellAnswers
+from engine.games.core import Game, Step, near_best
 from engine.games.grid import GridGame
-from engine.games.pairs import PairAnswers, pair_text
-from engine.games.shape_words import describe_board, perceived_board, tile_words
+from engine.games.shape_words import perceived_board, tile_words
 from engine.games.swap_settings import LEVELS as LEVELS
 from engine.games.swap_settings import Settings, tiles_in_play
-from engine.render import frame
 from engine.render.atlas import Atlas
 from native import swap as kernels
+from native import swap_door as door
 from native import swap_search as search
 from native.state import Records
 
@@ -49,7 +50,6 @@ reasoning
 swap
 </answer>"""
 WITH_CASCADES = " and may make further runs, which vanish too"
-SHORT_PROMPT = "Swap"
 
 
 @dataclass(slots=True)
@@ -60,77 +60,69 @@ class SwapStep(Step):
     """Tiles [N] that vanished after the swap's own runs had, none of which is paid."""
 
 
-class Swap(PairAnswers, GridGame):
+class Swap(CellAnswers, GridGame):
     """The game at given settings."""
 
     _settings: Settings
     name = "swap"
     dtype = kernels.DTYPE
+    short_prompt = "Swap"
 
     def __init__(self, settings: Settings) -> None:
-        self.rows, self.cols = settings.rows, settings.cols
+        self.num_kinds, num_tiles = settings.kinds, settings.num_colours * settings.num_shapes
+        decided = msgspec.structs.replace(settings, num_kinds=self.num_kinds)
+        super().__init__(decided, settings.rows, settings.cols, 1 + num_tiles)
         self.num_actions = (self.rows * self.cols) ** 2
-        self.num_kinds = settings.kinds
-        tile_px = settings.tile_px or frame.default_tile_px(self.rows, self.cols)
-        self._settings = msgspec.structs.replace(settings, tile_px=tile_px, num_kinds=self.num_kinds)
-        self.settings: dict[str, Any] = msgspec.structs.asdict(self._settings)
-        num_tiles = 1 + settings.num_colours * settings.num_shapes
-        self._layout = frame.layout(self.rows, self.cols, tile_px, num_tiles, settings.strip, self._settings)
+        self._words = tile_words(settings.num_shapes)
         self._tiles = tiles_in_play(self.num_kinds, settings.num_colours, settings.num_shapes)
         self._order = sorted((tile, kind) for kind, tile in enumerate(self._tiles.tolist()) if tile)
         self._kinds = np.zeros(256, np.uint8)
         self._kinds[self._tiles] = np.arange(1 + self.num_kinds)
 
     @property
-    def prompt(self) -> str:
-        """What the model is told beside the frame."""
-        if self._settings.prompt == "short":
-            return SHORT_PROMPT
+    def full_prompt(self) -> str:
+        """All the rules in words, and the format of the answer."""
         cascades = WITH_CASCADES if self._settings.cascades else ""
-        example = tile_words(self._settings.num_shapes)[self._tiles[1]]
+        example = self._words[self._tiles[1]]
         return FULL_PROMPT.format(rows=self.rows, cols=self.cols, cascades=cascades, example=example)
 
-    @cached_property
-    def atlas(self) -> Atlas:
-        """Tiles and the strip's glyphs, drawn on first use."""
+    def _draw_atlas(self) -> Atlas:
+        """Tiles and the strip's glyphs."""
         from engine.render.swap import draw_atlas  # pygame: only for games that are looked at
 
         look = self._settings
         return draw_atlas(self._layout, look.num_colours, look.num_shapes, look.nearness, look.grid_lines)
 
+    def _first_unfit(self, state: Records) -> int:
+        return door.first_unfit(state, self.rows, self.cols)
+
     def reset(self, seeds: Integers) -> Records:
         """Fresh games [N]: no run on the board, and at least one swap that makes one."""
-        numbers = check_seeds(seeds)
-        state = np.zeros(len(numbers), self.dtype)
+        numbers, state = self._fresh(seeds)
         kernels.reset(state, numbers, self.rows, self.cols, self.num_kinds)
         return state
 
     def step(self, state: Records, actions: Integers) -> SwapStep:
         """Play actions [N] (-1 for an unreadable answer) in place."""
-        self._check(state)
-        num = len(state)
-        moves = check_actions(actions, num, self.num_actions)
-        reward, score, cascade = np.empty(num, np.float32), np.empty(num, np.int64), np.empty(num, np.int64)
-        legal, terminated = np.empty(num, np.bool_), np.empty(num, np.bool_)
-        kernels.step(state, moves, self.num_kinds, self._settings.cascades, reward, score, legal, terminated, cascade)
-        return SwapStep(reward, score, legal, terminated, cascade)
+        moves, out = self._moves(state, actions), SwapStep.empty(len(state), np.empty(len(state), np.int64))
+        outputs = (out.reward, out.score, out.legal, out.terminated, out.cascade)
+        kernels.step(state, moves, self.num_kinds, self._settings.cascades, *outputs)
+        return out
 
     def play_random(self, state: Records, num_moves: int) -> None:
         """`num_moves` moves in place, uniform over all pairs of cells, legal or not; few pairs are."""
-        self._check(state)
-        kernels.play_random(state, num_moves, self.num_kinds, self._settings.cascades)
+        self.check(state, writable=True)
+        kernels.play_random(state, check_moves(num_moves), self.num_kinds, self._settings.cascades)
 
     def legal(self, state: Records) -> npt.NDArray[np.bool_]:
         """Mask [N, (rows * cols)**2] of the swaps that make a run, in both orders of their cells."""
-        self._check(state)
-        mask = np.empty((len(state), self.num_actions), np.bool_)
+        mask = self._per_action(state)
         kernels.legal(state, mask)
         return mask
 
     def board(self, state: Records) -> npt.NDArray[np.uint8]:
         """Tiles [N, rows, cols], each 1 + colour * num_shapes + shape."""
-        self._check(state)
-        cells = np.empty((len(state), self.rows, self.cols), np.uint8)
+        cells = self._cells(state)
         kernels.unpack(state, cells)
         if cells.size and cells.max() > self.num_kinds:
             raise ValueError(f"a record holds kind {cells.max()}; this game has {self.num_kinds}")
@@ -141,22 +133,14 @@ class Swap(PairAnswers, GridGame):
 
         Only what can stand is taken: ValueError for a gap, a tile not in play, a run, or no swap that makes one.
         """
-        cells, numbers = np.asarray(board), check_seeds(seeds)
-        shape = (len(numbers), self.rows, self.cols)
-        if cells.shape != shape or cells.dtype.kind not in "iu":
-            raise ValueError(f"board is {cells.dtype} of shape {cells.shape}; expected integers of shape {shape}")
+        cells, numbers, state = self._set_up(board, seeds, 255)
         strange = cells[~np.isin(cells, self._tiles[1:])]
         if strange.size:
             raise ValueError(f"board holds {strange[0]}; the tiles in play are {self._tiles[1:].tolist()}")
-        state = np.zeros(len(numbers), self.dtype)
         bad, trouble = kernels.pack(self._kinds[cells], numbers, state)
         if trouble:
             raise ValueError(f"board {bad} {TROUBLES[trouble]}; such a board never stands, set up one that does")
         return state
-
-    def describe(self, state: Records) -> list[str]:
-        """Rows of cells on lines of their own, a cell such as "Red circle"."""
-        return [describe_board(cells, self._settings.num_shapes) for cells in self.board(state).tolist()]
 
     def perceived(self, text: str) -> npt.NDArray[np.uint8]:
         """A description read back as tiles [rows, cols]; words for no tile of these settings are unreadable."""
@@ -165,14 +149,13 @@ class Swap(PairAnswers, GridGame):
 
     def oracle(self, state: Records) -> npt.NDArray[np.int64]:
         """The swap that clears most and leaves most swaps, for each of state[N]; -1 for a game that has ended."""
-        self._check(state)
-        actions = np.empty(len(state), np.int64)
+        actions = self._per_game(state)
         search.oracle(state, actions)
         return actions
 
     def values(self, state: Records) -> npt.NDArray[np.int64]:
         """What the oracle weighs, [N, (rows * cols)**2]: -1 for what is not legal, the largest is the oracle's."""
-        self._check(state)
+        self.check(state)
         worths = np.empty((len(state), self.num_actions), np.int64)
         search.values(state, worths)
         return worths
@@ -189,20 +172,19 @@ class Swap(PairAnswers, GridGame):
 
         Red circle (0, 3) (1, 3) Red square none Blue circle (2, 2) (2, 1) so (0, 3) (1, 3)
         """
-        self._check(state)
+        self.board(state)  # ValueError for a kind that has no place below
         moves = check_actions(action, len(state), self.num_actions)
         swaps = np.empty((len(state), 1 + self.num_kinds), np.int64)
         search.by_kind(state, moves, swaps)
         return [self._reason(row, move) for row, move in zip(swaps.tolist(), moves.tolist(), strict=True)]
 
     def _reason(self, swaps: list[int], move: int) -> str:
-        words = tile_words(self._settings.num_shapes)
         in_order = [(tile, swaps[kind]) for tile, kind in self._order if swaps[kind] >= -1]
-        reasons = [f"{words[tile]} {self._named(action, 'none')}" for tile, action in in_order]
+        reasons = [f"{self._words[tile]} {self._named(action, 'none')}" for tile, action in in_order]
         return f"{' '.join(reasons)} so {self._named(move, 'nothing')}"
 
     def _named(self, action: int, otherwise: str) -> str:
-        return pair_text(action, self.rows, self.cols) if action >= 0 else otherwise
+        return self.action_text(action) if action >= 0 else otherwise
 
 
 def make(settings: dict[str, Any]) -> Game:

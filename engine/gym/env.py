@@ -82,7 +82,7 @@ def game_info(game: Game, state: Records, truth: bool, action_mask: bool) -> dic
 
 def frame_space(game: Game) -> gymnasium.spaces.Box[np.uint8]:
     """All frames that a game can show, and more."""
-    return gymnasium.spaces.Box(0, 255, (game.atlas.height, game.atlas.width, 3), np.uint8)
+    return gymnasium.spaces.Box(0, 255, (*game.frame_size, 3), np.uint8)
 
 
 def draw_seed(generator: np.random.Generator) -> int:

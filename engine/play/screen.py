@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pygame as pygame  # play.py takes it from here, after its greeting was switched off
 
 from engine.errors import ConnectError
+from engine.games.core import Game
 from engine.play.session import Session
 
 Cell = tuple[int, int]
@@ -30,6 +31,9 @@ BACK, PANEL, RAISED, HOVER = (46, 43, 40), (58, 54, 50), (78, 73, 67), (98, 92, 
 TEXT, FAINT, ACCENT, GOOD, BAD = (242, 237, 228), (170, 161, 150), (240, 196, 84), (126, 204, 126), (240, 118, 100)
 CURSOR, CHOSEN, HINTED = (40, 40, 44), (235, 64, 160), (20, 170, 90)
 BUTTONS = (("hint", "Hint", "H"), ("undo", "Undo", "U"), ("truth", "Truth", "T"), ("new", "New", "N"))
+HOW_TO_MOVE = (
+    "arrows, digits or drag", "click a cell, or arrows and Enter", "click two cells, or arrows and Enter"
+)  # fmt: skip
 SMALLEST = (560, 420)
 FRAME_PX = 600  # small frames are enlarged to about this
 
@@ -55,9 +59,9 @@ class Screen:
 
     def __init__(self, session: Session) -> None:
         """Raises ConnectError where no window can be opened."""
-        atlas = session.game.atlas
-        self._frame_size = atlas.width, atlas.height
-        self._boxes = atlas.layout.boxes()
+        height, width = session.game.frame_size
+        self._frame_size = width, height
+        self._boxes = _boxes_of(session.game)
         self._buttons: dict[str, pygame.Rect] = {}
         try:
             pygame.display.init()
@@ -112,6 +116,17 @@ class Screen:
         return pygame.Rect(0, 0, *self._frame_size).fit(room)
 
     def _draw_frame(self, session: Session, view: View) -> None:
+        self._draw_picture(session, view)
+        board = self._on_window(self._boxes[0, 0, :2], self._boxes[-1, -1, 2:])
+        if view.truth:
+            self._shade(board, 225)
+            self._write_truth(session, board)
+        elif session.ended:
+            self._shade(board, 170)
+            self._write_into(board, f"Game over {session.score} points")
+
+    def _draw_picture(self, session: Session, view: View) -> None:
+        """The frame, and outlines of cells above it."""
         area = self._frame_area()
         pixels = session.game.render(session.state)[0]
         picture = pygame.image.frombuffer(pixels.tobytes(), self._frame_size, "RGB")
@@ -124,15 +139,16 @@ class Screen:
             box = self._on_window(self._boxes[row, col, :2], self._boxes[row, col, 2:])
             inset = 5 if colour == CURSOR else 0  # so that it can be seen inside the others
             pygame.draw.rect(self._window, colour, box.inflate(-2 * inset, -2 * inset), 5, border_radius=8)
-        board = self._on_window(self._boxes[0, 0, :2], self._boxes[-1, -1, 2:])
-        if view.truth:
-            self._shade(board, 225)
-            for row, line in enumerate(session.game.describe(session.state)[0].split("\n")):
-                for col, words in enumerate(cells_of(line, session.game.cols)):
-                    self._write_into(self._on_window(self._boxes[row, col, :2], self._boxes[row, col, 2:]), words)
-        elif session.ended:
-            self._shade(board, 170)
-            self._write_into(board, f"Game over {session.score} points")
+
+    def _write_truth(self, session: Session, board: pygame.Rect) -> None:
+        """The truth, each cell in its place; in the middle where there are no cells."""
+        truth = session.game.describe(session.state)[0]
+        if not session.game.offers("layout"):
+            self._write_into(board, truth)
+            return
+        for row, line in enumerate(truth.split("\n")):
+            for col, words in enumerate(cells_of(line, session.game.cols)):
+                self._write_into(self._on_window(self._boxes[row, col, :2], self._boxes[row, col, 2:]), words)
 
     def _on_window(self, top_left: npt.NDArray[np.int64], bottom_right: npt.NDArray[np.int64]) -> pygame.Rect:
         """A box of the frame, given by two corners (y, x), where it is shown."""
@@ -192,7 +208,7 @@ class Screen:
 
     def _draw_buttons(self, inside: pygame.Rect, unit: int, cells_per_action: int) -> None:
         """Buttons two by two above a line on how to move, at the bottom."""
-        how = "arrows or drag to slide" if not cells_per_action else "click two cells, or arrows and Enter"
+        how = HOW_TO_MOVE[cells_per_action]
         height, bottom = unit * 5 // 2, inside.bottom - unit * 2
         self._write(inside.left, bottom + unit // 2, f"{how} · Q quits", unit * 3 // 4, FAINT, inside.width)
         width = (inside.width - 8) // 2
@@ -216,6 +232,11 @@ class Screen:
     def _height(self, text: str, size: int, width: int) -> int:
         """How much `_write` would take."""
         return len(broken(text, _font(size), width)) * (_font(size).get_linesize() * 5 // 4)
+
+
+def _boxes_of(game: Game) -> npt.NDArray[np.int64]:
+    """Where each cell lies on the frame, [rows, cols, (top, left, bottom, right)]; the whole frame where none does."""
+    return game.layout.boxes() if game.offers("layout") else np.array([[[0, 0, *game.frame_size]]])
 
 
 def broken(text: str, font: pygame.font.Font, width: int) -> list[str]:

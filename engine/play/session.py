@@ -83,11 +83,14 @@ class Session:
         return True
 
     def hint(self) -> tuple[int, str] | None:
-        """What the oracle would do and why; None at the end."""
+        """What the oracle would do, and why where the game has words for it; None at the end.
+
+        Raises ValueError where the game has no oracle.
+        """
         if self.ended:
             return None
-        self.hints += 1
         action = self.game.oracle(self.state)
+        self.hints += 1
         return int(action[0]), self.game.explain(self.state, action)[0]
 
     def save(self) -> None:

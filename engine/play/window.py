@@ -1,21 +1,24 @@
 """A person plays: `g1 play 2048 --level hard --seed 3`, a window that shows the frame that a model would see.
 
     arrows, drag       slide (2048)             H   hint: the oracle's action and why
-    click two cells    a pair (other games)     U   undo        T   the truth in words
+    click one or two   cells (other games)      U   undo        T   the truth in words
     arrows, Enter      the same by keyboard     N   new game, the next seed        Q   quit
 
+A game whose actions name no cells understands what `parse` does: arrows and drags are up, right, down and left, and a
+digit is itself.
 Every move is kept in a file (engine/play/session.py).
 """
 
 from pathlib import Path
 from typing import Any
 
-from engine.games.pairs import pair_cells, pair_index
+from engine.games.answers import action_cells, cells_index
 from engine.play.screen import Cell, Screen, View, pygame
 from engine.play.session import Session
 
-DIRECTIONS = {pygame.K_UP: 0, pygame.K_RIGHT: 1, pygame.K_DOWN: 2, pygame.K_LEFT: 3}
-STEPS = ((-1, 0), (0, 1), (1, 0), (0, -1))
+ARROWS = {pygame.K_UP: "up", pygame.K_RIGHT: "right", pygame.K_DOWN: "down", pygame.K_LEFT: "left"}
+STEPS = {"up": (-1, 0), "right": (0, 1), "down": (1, 0), "left": (0, -1)}
+DIGITS = {pygame.K_0 + digit: str(digit) for digit in range(10)}
 LETTERS = {pygame.K_h: "hint", pygame.K_u: "undo", pygame.K_t: "truth", pygame.K_n: "new", pygame.K_q: "quit"}
 DRAG_PX = 24
 REFRESH_MS = 250  # the clock's seconds, and how long Ctrl-C may take
@@ -59,10 +62,10 @@ class Player:
     def _key(self, key: int) -> None:
         if key in LETTERS or key == pygame.K_ESCAPE:
             self.command(LETTERS.get(key, "quit"))
-        elif key in DIRECTIONS and not self.session.game.cells_per_action:
-            self._act(DIRECTIONS[key])
-        elif key in DIRECTIONS:
-            self._move_cursor(*STEPS[DIRECTIONS[key]])
+        elif not self.session.game.cells_per_action:
+            self._say(ARROWS.get(key) or DIGITS.get(key, ""))
+        elif key in ARROWS:
+            self._move_cursor(*STEPS[ARROWS[key]])
         elif key in (pygame.K_RETURN, pygame.K_KP_ENTER, pygame.K_SPACE) and self.view.cursor:
             self._choose(self.view.cursor)
 
@@ -80,7 +83,7 @@ class Player:
                 self._choose(cell)
         elif max(abs(across), abs(down)) >= DRAG_PX:
             sideways = abs(across) > abs(down)
-            self._act((1 if across > 0 else 3) if sideways else (2 if down > 0 else 0))
+            self._say(("right" if across > 0 else "left") if sideways else ("down" if down > 0 else "up"))
 
     def _move_cursor(self, down: int, right: int) -> None:
         rows, cols = self.session.game.rows, self.session.game.cols
@@ -89,13 +92,21 @@ class Player:
         else:
             self.view.cursor = ((self.view.cursor[0] + down) % rows, (self.view.cursor[1] + right) % cols)
 
+    def _say(self, word: str) -> None:
+        """Play the action that the game understands by a word, if it does."""
+        action = self.session.game.parse(word) if word else None
+        if action is not None:
+            self._act(action)
+
     def _choose(self, cell: Cell) -> None:
-        """The first cell of a pair, or the second, or the first again to let go of it."""
-        first = self.view.chosen
-        if first is None or first == cell:
+        """The only cell of an action; or the first of a pair, the second, or the first again to let go of it."""
+        game, first = self.session.game, self.view.chosen
+        if game.cells_per_action == 1:
+            self._act(cells_index([cell], game.rows, game.cols))
+        elif first is None or first == cell:
             self.view.chosen = cell if first is None else None
-            return
-        self._act(pair_index(*first, *cell, self.session.game.rows, self.session.game.cols))
+        else:
+            self._act(cells_index([first, cell], game.rows, game.cols))
 
     def _act(self, action: int) -> None:
         """Play an action and say what came of it."""
@@ -112,15 +123,17 @@ class Player:
         self.view = View(cursor=self.view.cursor, message=message, good=good, truth=self.view.truth)
 
     def _hint(self) -> None:
+        game = self.session.game
+        if not game.offers("oracle"):
+            self.view.message, self.view.good = f"{game.name} has no hints", False
+            return
         hint = self.session.hint()
         if hint is None:
             self.view.hint = "the game is over"
             return
-        game, (action, reason) = self.session.game, hint
-        self.view.hint = f"{game.action_text(action)}: {reason}"
-        if game.cells_per_action == 2:
-            r1, c1, r2, c2 = pair_cells(action, game.rows, game.cols)
-            self.view.hinted = [(r1, c1), (r2, c2)]
+        action, reason = hint
+        self.view.hint = f"{game.action_text(action)}: {reason}" if reason else game.action_text(action)
+        self.view.hinted = action_cells(action, game.cells_per_action, game.rows, game.cols)
 
 
 def main(

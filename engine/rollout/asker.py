@@ -136,12 +136,13 @@ class Asker:
         ask = flight.ask
         if not welcome.needs_state:
             ask = msgspec.structs.replace(ask, game=None, state=b"")
-        atlas = getattr(flight.chain.game, "atlas", None)
+        game = flight.chain.game
+        atlas = game.atlas if game.offers("atlas") else None
         same_machine = welcome.machine == codec.machine() != ""
         chosen = codec.choose(self._frames, atlas.layout.num_bytes if atlas else 0, welcome.codecs, same_machine)
         if chosen != "sprites":
             self._release(flight)
-            frame = codec.encode(flight.chain.game.render(flight.chain.record)[0], chosen, self._memory)
+            frame = codec.encode(game.render(flight.chain.record)[0], chosen, self._memory)
             flight.frame = frame if chosen == "shared" else None
             ask = msgspec.structs.replace(ask, turns=[wire.Turn(ask.turns[0].text, frame)])
         elif atlas is not None:

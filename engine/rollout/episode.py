@@ -33,10 +33,9 @@ def frame_of(game: Game, record: Records) -> wire.Frame:
 
 def frames_of(game: Game, records: Records) -> list[wire.Frame]:
     """The frames of records[N]: sprites in places, or compressed pixels where a game has no sprites."""
-    atlas = getattr(game, "atlas", None)
-    if atlas is None:
+    if not game.offers("atlas"):
         return [codec.encode(pixels, "lz4") for pixels in game.render(records)]
-    draws = game.sprites(records)
+    atlas, draws = game.atlas, game.sprites(records)
     return [wire.Frame("sprites", atlas.height, atlas.width, draw.tobytes(), atlas.digest) for draw in draws]
 
 

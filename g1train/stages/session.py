@@ -54,7 +54,8 @@ class Session:
         self.stop_asked = False  # finish the step, write a checkpoint, leave
         self.frames = AtlasStore()
         for game in config.games:
-            self.frames.keep(make_game(game.spec).atlas)
+            if make_game(game.spec).offers("atlas"):
+                self.frames.keep(make_game(game.spec).atlas)
         self.after_step: Callable[[int], None] = lambda step: None  # set by g1train.stages.train: writes checkpoints
         self.seconds: dict[str, float] = {}
         self._looked = 0.0

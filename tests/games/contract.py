@@ -1,6 +1,9 @@
 """What every game keeps, whatever its rules: one function a promise, called for each game by test_contract.py."""
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 from numpy.testing import assert_array_equal
 
 import engine
@@ -18,6 +21,14 @@ def played(game: Game, num: int, num_moves: int = 15) -> Records:
     state = game.reset(np.arange(num, dtype=np.uint64))
     game.play_random(state, num_moves)
     return state
+
+
+def some_actions(game: Game, state: Records) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The oracle's, or the first legal ones where a game has none; -1 where it is over."""
+    if game.offers("oracle"):
+        return game.oracle(state)
+    mask = game.legal(state)
+    return np.where(mask.any(axis=1), mask.argmax(axis=1), -1)
 
 
 def random_actions(game: Game, num: int, seed: int = 0) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -39,8 +50,10 @@ def settings_make_an_equal_game(game: Game) -> None:
     assert twin.settings == game.settings
     state = played(game, 3)
     assert twin.describe(state) == game.describe(state)
-    assert twin.atlas.digest == game.atlas.digest
-    assert twin.draw_dtype == game.atlas.draw_dtype
+    assert twin.frame_size == game.render(state).shape[1:3]
+    if game.offers("atlas"):
+        assert twin.atlas.digest == game.atlas.digest
+        assert twin.draw_dtype == game.atlas.draw_dtype
 
 
 def batch_does_not_matter(game: Game, sizes: tuple[int, ...]) -> None:
@@ -79,7 +92,7 @@ def siblings_share_or_split(game: Game) -> None:
     before = state.tobytes()
     shared, split = engine.branch(state, 5), engine.branch(state, 5, rng="split")
     assert shared[::5].tobytes() == shared[4::5].tobytes() == before
-    actions = np.repeat(game.oracle(state), 5)
+    actions = np.repeat(some_actions(game, state), 5)
     game.step(shared, actions)
     assert shared[::5].tobytes() == shared[4::5].tobytes()
     assert len(np.unique(split["rng"])) == 40
@@ -115,9 +128,11 @@ def ended_games_stay_as_they_are(game: Game) -> None:
     assert not out.reward.any()
     assert not out.legal.any()
     assert not game.legal(state).any()
-    assert not game.near_optimal(state).any()
-    assert game.oracle(state).tolist() == [-1] * 20
-    assert len(game.explain(state, game.oracle(state))) == 20
+    if game.offers("near_optimal"):
+        assert not game.near_optimal(state).any()
+    if game.offers("oracle"):
+        assert game.oracle(state).tolist() == [-1] * 20
+    assert len(game.explain(state, [-1] * 20)) == 20
 
 
 def outputs_have_their_types(game: Game) -> None:
@@ -127,8 +142,10 @@ def outputs_have_their_types(game: Game) -> None:
     kinds = [array.dtype for array in (out.reward, out.score, out.legal, out.terminated)]
     assert kinds == [np.float32, np.int64, np.bool_, np.bool_]
     assert_array_equal(out.terminated, state["ended"].astype(bool))
-    assert game.board(state).shape == (4, game.rows, game.cols)
+    assert game.board(state).shape == (4, *game.perceived("").shape)
     assert game.board(state).dtype == np.uint8
+    if game.offers("layout"):
+        assert game.perceived("").shape == (game.rows, game.cols)
 
 
 def legal_is_what_step_says(game: Game) -> None:
@@ -138,7 +155,7 @@ def legal_is_what_step_says(game: Game) -> None:
     for action in range(game.num_actions):
         out = game.step(state.copy(), np.full(30, action))
         assert_array_equal(out.legal, mask[:, action])
-    assert mask[live, game.oracle(state)[live]].all()
+    assert mask[live, some_actions(game, state)[live]].all()
     assert (mask.any(axis=1) == live).all()
 
 
@@ -147,15 +164,18 @@ def readers_leave_the_state_alone(game: Game) -> None:
     state = played(game, 12)
     frozen = np.frombuffer(state.tobytes(), game.dtype)
     sliced = np.repeat(state, 2)[::2]
-    actions = game.oracle(state)
+    actions = some_actions(game, state)
     for view in (frozen, sliced):
         assert_array_equal(game.legal(view), game.legal(state))
-        assert_array_equal(game.oracle(view), actions)
-        assert_array_equal(game.near_optimal(view[:4]), game.near_optimal(state[:4]))
+        assert_array_equal(some_actions(game, view), actions)
+        if game.offers("near_optimal"):
+            assert_array_equal(game.near_optimal(view[:4]), game.near_optimal(state[:4]))
         assert_array_equal(game.board(view), game.board(state))
         assert game.describe(view) == game.describe(state)
         assert game.explain(view, actions) == game.explain(state, actions)
-        assert game.sprites(view).tobytes() == game.sprites(state).tobytes()
+        if game.offers("sprites"):
+            assert game.sprites(view).tobytes() == game.sprites(state).tobytes()
+        assert_array_equal(game.position_hash(view), game.position_hash(state))
         assert_array_equal(game.render(view[:2]), game.render(state[:2]))
         assert_array_equal(engine.state_hash(view), engine.state_hash(state))
     assert frozen.tobytes() == state.tobytes()
@@ -187,7 +207,7 @@ def any_text_is_taken(game: Game, text: str) -> None:
     action = game.parse(text)
     assert (action is None) == (game.unreadable(text) is not None)
     assert action is None or 0 <= action < game.num_actions
-    assert game.perceived(text).shape == (game.rows, game.cols)
+    assert game.perceived(text).shape == game.perceived("").shape
 
 
 def actions_are_read_back(game: Game) -> None:
@@ -196,7 +216,10 @@ def actions_are_read_back(game: Game) -> None:
 
 
 def boards_can_be_set_up(game: Game) -> None:
-    """`from_board` inverts `board`, and knows by the rules whether the game is over."""
+    """`from_board` inverts `board`, and knows by the rules whether the game is over; not if it hides something."""
+    assert game.offers("from_board") == (game.offers("layout") and not game.hidden)
+    if not game.offers("from_board"):
+        return
     state = played(game, 20)
     again = game.from_board(game.board(state), range(20))
     assert_array_equal(game.board(again), game.board(state))
@@ -209,7 +232,8 @@ def only_positions_are_verified(game: Game) -> None:
     passes only if it is safe to play and to show."""
     state = played(game, 30)
     game.verify(state)
-    game.verify(game.from_board(game.board(state), range(30)))
+    if game.offers("from_board"):
+        game.verify(game.from_board(game.board(state), range(30)))
     places = HEADER_BYTES + np.random.default_rng(3).integers(0, game.dtype.itemsize - HEADER_BYTES, 300)
     for number, place in enumerate([*range(16, HEADER_BYTES), *places.tolist()]):
         changed = state[:1].copy()
@@ -220,7 +244,7 @@ def only_positions_are_verified(game: Game) -> None:
             continue
         assert place >= HEADER_BYTES
         game.play_random(changed, 20)
-        game.oracle(changed)
+        some_actions(game, changed)
         game.render(changed)
 
 
@@ -229,13 +253,89 @@ def start_states_keep_apart(game: Game) -> None:
     train = engine.start_states(game, range(60), 10, split="train")
     evaluate = engine.start_states(game, range(60), 10, split="eval")
     assert not train["ended"].any()
-    assert set(engine.split_of(engine.state_hash(train))) == {"train"}
-    assert set(engine.split_of(engine.state_hash(evaluate))) == {"eval"}
+    assert set(engine.split_of(game.position_hash(train))) == {"train"}
+    assert set(engine.split_of(game.position_hash(evaluate))) == {"eval"}
     assert engine.start_states(game, [41], 10, split="eval").tobytes() == evaluate[41:42].tobytes()
+
+
+def equal_hashes_are_equal_frames(game: Game) -> None:
+    """`state_hash` is of what is shown: where it is equal so are the pixels; `position_hash` is of all."""
+    state = np.concatenate([played(game, 40, num_moves) for num_moves in (0, 2)])
+    shown, frames = engine.state_hash(state), game.render(state)
+    _, first, where = np.unique(shown, return_index=True, return_inverse=True)
+    assert_array_equal(frames, frames[first][where])
+    if game.hidden:
+        assert len(np.unique(game.position_hash(state))) > len(first)
+    else:
+        assert_array_equal(game.position_hash(state), shown)
+
+
+def what_is_not_offered_says_so(game: Game) -> None:
+    """In one way for all: a ValueError that names the game and the thing."""
+    state = game.reset([1])
+    calls: dict[str, Callable[[], object]] = {
+        "oracle": lambda: game.oracle(state), "values": lambda: game.values(state),
+        "near_optimal": lambda: game.near_optimal(state),
+        "from_board": lambda: game.from_board(game.board(state), [1]), "sprites": lambda: game.sprites(state),
+        "atlas": lambda: game.atlas, "layout": lambda: game.layout, "draw_dtype": lambda: game.draw_dtype,
+    }  # fmt: skip
+    for what, call in calls.items():
+        if game.offers(what):
+            call()
+        else:
+            with pytest.raises(ValueError, match=f"{game.name} offers no {what}"):
+                call()
+    assert game.offers("explain") == any(game.explain(state, [0]))
+
+
+def only_own_records_are_taken(game: Game) -> None:
+    """Every method refuses a board of another size, and what would change a read-only state does not."""
+    state = played(game, 3)
+    before = state.tobytes()
+    readers: list[Callable[[Records], object]] = [
+        game.legal, game.board, game.describe, game.render, game.verify, game.position_hash,
+    ]  # fmt: skip
+    writers: list[Callable[[Records], object]] = [
+        lambda some: game.step(some, [0] * 3),
+        lambda some: game.play_random(some, 1),
+    ]
+    for field in ("rows", "cols"):
+        other = state.copy()
+        other[field][1] += 1
+        for call in readers + writers:
+            with pytest.raises(ValueError, match=r"state\[1\] is of another board size"):
+                call(other)
+    frozen = np.frombuffer(before, game.dtype)
+    for call in writers:
+        with pytest.raises(ValueError, match="read-only"):
+            call(frozen)
+    assert frozen.tobytes() == before
+
+
+def any_array_is_taken_or_refused(game: Game) -> None:
+    """Actions and seeds in other byte orders, with gaps or as unsigned numbers are what they say; none wraps around."""
+    state = game.reset([1, 2])
+    wanted = game.step(state.copy(), [0, 1])
+    for kind in (">i8", "<i8", "u1", ">u8", "i2"):
+        gaps = np.array([0, 9, 1, 9], kind)[::2]
+        assert_array_equal(game.step(state.copy(), gaps).reward, wanted.reward)
+    for number in (2**64 - 1, 2**63, game.num_actions):
+        with pytest.raises(ValueError, match=rf"actions\[0\] is {number}"):
+            game.step(state, np.array([number, 0], np.uint64))
+    assert game.reset(np.array([1, 9, 2, 9], ">u8")[::2]).tobytes() == state.tobytes()
+    with pytest.raises(ValueError, match="state has dtype"):
+        game.step(state.astype(game.dtype.newbyteorder(">")), [0, 0])
+    with pytest.raises(ValueError, match="expected an array of records"):
+        game.legal([0, 1])  # type: ignore[arg-type]
+    for num_moves in (-1, 0.5, 2**64):
+        with pytest.raises(ValueError, match="num_moves"):
+            game.play_random(state, num_moves)  # type: ignore[arg-type]
 
 
 def near_optimal_is_legal_and_holds_the_oracles(game: Game) -> None:
     """The mask is never empty while a game goes on, and a pair is as good in both orders of its cells."""
+    if not game.offers("near_optimal"):
+        return
     state = played(game, 12 if COMPILED else 3, 20)
     state["ended"][:1] = 1
     live, best = state["ended"] == 0, game.oracle(state)
@@ -254,11 +354,11 @@ def near_optimal_is_legal_and_holds_the_oracles(game: Game) -> None:
 
 def outcomes_are_what_playing_gives(game: Game) -> None:
     """Reward and next hash of every kind of action, in any number for each game, with the state left alone."""
-    state = played(game, 5)
+    state = engine.start_states(game, range(5), 2)
     state["ended"][4] = 1
     before = state.tobytes()
     actions = random_actions(game, 20)
-    actions[::4] = game.oracle(state)
+    actions[::4] = some_actions(game, state)
     known = facts.outcomes(game, state, actions)
     assert state.tobytes() == before
     for place, action in enumerate(actions.tolist()):
@@ -280,14 +380,15 @@ def facts_are_what_the_game_says(game: Game) -> None:
         assert [known.truth] == game.describe(one)
         assert_array_equal(known.cells, game.perceived(known.truth))
         assert_array_equal(known.legal, np.flatnonzero(game.legal(one)[0]))
-        assert_array_equal(known.near_optimal, np.flatnonzero(game.near_optimal(one)[0]))
-        assert known.oracle == game.oracle(one)[0]
+        if game.offers("near_optimal"):
+            assert_array_equal(known.near_optimal, np.flatnonzero(game.near_optimal(one)[0]))
+        assert known.oracle == (game.oracle(one)[0] if game.offers("oracle") else -1)
         assert [known.reason] == game.explain(one, [known.oracle])
         after = facts.outcomes(game, one, known.legal)
         assert_array_equal(known.rewards, after.rewards)
         assert_array_equal(known.next_hashes, after.next_hashes)
         assert len(known.legal) == len(known.rewards) == len(known.next_hashes)
-        assert known.boxes.shape == (*known.cells.shape, 4)
+        assert known.boxes.shape == ((*known.cells.shape, 4) if game.offers("layout") else (0, 0, 4))
     assert len(known.legal) == len(known.near_optimal) == 0
     assert known.oracle == -1
     assert "atlas" not in vars(game)
@@ -295,6 +396,8 @@ def facts_are_what_the_game_says(game: Game) -> None:
 
 def boxes_show_their_cells(game: Game) -> None:
     """Where nothing else changes with the board, another tile changes pixels of its own box and no other."""
+    if not game.offers("from_board"):
+        return
     still = {"noise": 0, "jitter": 0, "distractors": 0}
     plain = engine.make(game.name, **{**game.settings, **still})
     where = facts.boxes(plain)

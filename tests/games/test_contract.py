@@ -1,5 +1,6 @@
-"""The contract, once for every game in the registry, at its smallest frame."""
+"""The contract, once for every game in the registry and the two of tests/tiny, at its smallest frame."""
 
+import importlib
 from collections.abc import Callable
 
 import numpy as np
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 
 import engine
 from engine.game import Game
+from tests import tiny
 from tests.games import contract
 
 GAMES = {name: engine.make(name, tile_px=28, strip=False) for name in engine.game_names()}
+GAMES |= {name: importlib.import_module(module).make(tiny.SMALL[name]) for name, module in tiny.GAMES.items()}
 PROMISES: list[Callable[[Game], None]] = [
     contract.header_comes_first,
     contract.settings_make_an_equal_game,
@@ -28,6 +31,10 @@ PROMISES: list[Callable[[Game], None]] = [
     contract.boards_can_be_set_up,
     contract.only_positions_are_verified,
     contract.start_states_keep_apart,
+    contract.equal_hashes_are_equal_frames,
+    contract.what_is_not_offered_says_so,
+    contract.only_own_records_are_taken,
+    contract.any_array_is_taken_or_refused,
     contract.near_optimal_is_legal_and_holds_the_oracles,
     contract.outcomes_are_what_playing_gives,
     contract.facts_are_what_the_game_says,
@@ -35,7 +42,7 @@ PROMISES: list[Callable[[Game], None]] = [
     contract.prompt_asks_for_the_format,
 ]
 
-pytestmark = pytest.mark.parametrize("name", sorted(GAMES))
+pytestmark = [pytest.mark.parametrize("name", sorted(GAMES)), pytest.mark.usefixtures("tiny_games")]
 
 
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)

@@ -16,7 +16,7 @@ import pytest
 
 import engine
 from engine.errors import ConnectError
-from engine.games.pairs import pair_cells
+from engine.games.answers import action_cells
 from engine.play.screen import Screen, cells_of
 from engine.play.session import Session, replay
 from engine.play.window import Player
@@ -111,7 +111,7 @@ def test_two_cells_by_mouse_and_by_keyboard(tmp_path: Path, name: str) -> None:
     assert len(places) == game.rows * game.cols
     press(who, pygame.K_h)
     best = int(game.oracle(who.session.state)[0])
-    r1, c1, r2, c2 = pair_cells(best, game.rows, game.cols)
+    (r1, c1), (r2, c2) = action_cells(best, 2, game.rows, game.cols)
     assert who.view.hinted == [(r1, c1), (r2, c2)]
     drag(who, places[r1, c1])
     drag(who, places[r1, c1])

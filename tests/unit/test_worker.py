@@ -18,6 +18,7 @@ from engine.start import make_game, restore
 from engine.ticket import GameSpec, Start, Ticket, derive_seed, ticket_hash
 from g1train.inference.frames import AtlasStore
 from g1train.inference.scripted import Scripted
+from tests import tiny
 
 GAME = GameSpec("2048", {"tile_px": 28, "strip": False})
 START = Start(seed=5, num_moves=20)
@@ -89,17 +90,36 @@ def test_a_frame_is_small_and_draws_the_same_pixels() -> None:
     assert np.array_equal(store.pixels(frame), game.render(restore(game, ask.state))[0])
 
 
+@pytest.mark.usefixtures("tiny_games")
 def test_a_game_without_sprites_is_shown_as_packed_pixels() -> None:
-    class Bare:
-        """Nothing but pictures."""
-
-        def render(self, records: np.ndarray) -> np.ndarray:
-            return np.full((len(records), 28, 56, 3), 7, np.uint8)
-
-    frames = frames_of(Bare(), np.zeros(2))  # type: ignore[arg-type]
+    game = make_game(GameSpec("line"))
+    state = game.reset([1, 2])
+    frames = frames_of(game, state)
     assert [frame.codec for frame in frames] == ["lz4", "lz4"]
-    assert len(frames[0].data) < 100
-    assert (AtlasStore().pixels(frames[1]) == 7).all()
+    assert len(frames[0].data) < 300
+    assert np.array_equal(AtlasStore().pixels(frames[1]), game.render(state)[1])
+
+
+@pytest.mark.usefixtures("tiny_games")
+@pytest.mark.parametrize(("name", "player"), [("mines", "greedy"), ("mines", "random"), ("line", "oracle")])
+def test_games_of_every_kind_are_played(name: str, player: str) -> None:
+    spec = GameSpec(name, {**tiny.SMALL[name], "prompt": "short"})
+    wanted = [
+        msgspec.structs.replace(ticket(num_samples, num_turns, Start(seed, num_moves=1, split=split)), game=spec)
+        for seed, split in enumerate(("train", "eval", "any"))
+        for num_samples, num_turns in ((3, 1), (2, 6))
+    ]
+    best = play_out(open_plays(wanted, [ticket_hash(one) for one in wanted]), player)
+    assert best == [played(open_play(one), player) for one in wanted]
+    scores = [score for group in best for one in group.rounds for score in one.scores]
+    assert all(score.perception_reward == score.format_reward == 1.0 for score in scores)
+    assert {score.game_reward for score in scores} == ({1.0, -1.0} if player == "random" else {1.0})
+
+
+@pytest.mark.usefixtures("tiny_games")
+def test_a_player_that_a_game_has_not_is_refused() -> None:
+    with pytest.raises(ValueError, match="mines offers no oracle"):
+        played(open_play(msgspec.structs.replace(ticket(), game=GameSpec("mines", tiny.SMALL["mines"]))), "oracle")
 
 
 def test_episodes_branch_and_play_the_same_again() -> None:

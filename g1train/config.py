@@ -280,9 +280,14 @@ def _check_meaning(config: Config, source: str) -> None:
         raise ConfigError(f'{source}: games is empty; name at least one, such as [[games]] name = "2048"')
     for number, game in enumerate(config.games):
         try:
-            make_game(game.spec)
+            made = make_game(game.spec)
         except ValueError as error:
             raise ConfigError(f"{source}: games.{number}: {error}") from error
+        if (config.base.steps or config.coldstart.steps) and not made.offers("oracle"):
+            raise ConfigError(
+                f"{source}: games.{number}: {game.name} offers no oracle to demonstrate anything; set base.steps and "
+                "coldstart.steps to 0"
+            )
     if bool(config.model.path) == bool(config.model.nano):
         raise ConfigError(f"{source}: set exactly one of model.path (a folder) and model.nano (a size such as '1m')")
     if config.rl.num_groups % config.rl.num_minibatches:

@@ -139,4 +139,5 @@ def main(rounds: int, seed: int = 0, only: str = "") -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    main(*map(int, sys.argv[1:3]), *sys.argv[3:])
+    given = dict(enumerate(sys.argv))
+    main(int(given[1]), int(given.get(2, 0)), given.get(3, ""))

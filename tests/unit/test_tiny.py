@@ -14,15 +14,18 @@ from gymnasium.utils.env_checker import check_env
 
 import engine
 from engine.catalog import catalog
+from engine.errors import ConfigError
 from engine.game import Game
 from engine.gym.env import G1Env
 from engine.gym.vector import G1VectorEnv
 from engine.play.screen import Screen
 from engine.play.session import Session, replay
 from engine.play.window import Player
+from engine.rollout.response import score
 from engine.ticket import GameSpec
-from g1train.config import from_dict
+from g1train.config import GameMix, TeacherConfig, from_dict
 from g1train.stages.session import _probe_prompt
+from g1train.stages.teacher import demonstrations
 from g1train.tickets.dispatch import Dispatcher
 from g1train.tickets.rollout import OneGame, group_tickets
 from tests import processes, tiny
@@ -120,6 +123,16 @@ def test_the_probe_of_a_session(name: str) -> None:
     assert image.shape == (*game.frame_size, 3)
     assert turn.frame is not None
     assert (turn.frame.codec, atlas is not None) == (("sprites", True) if game.offers("atlas") else ("lz4", False))
+
+
+def test_only_an_oracle_can_teach() -> None:
+    games = [{"name": name, "settings": tiny.SMALL[name]} for name in ("line", "mines")]
+    for stage in ("base", "coldstart"):
+        with pytest.raises(ConfigError, match=r"games.1: mines offers no oracle .* set base.steps and coldstart.steps"):
+            from_dict({"name": "tiny", "model": {"nano": "100k"}, "games": games, stage: {"steps": 1}})
+        from_dict({"name": "tiny", "model": {"nano": "100k"}, "games": games[:1], stage: {"steps": 1}})
+    (demos,) = demonstrations([GameMix("line", num_moves=1)], 20, TeacherConfig(), seed=1, purpose="test")
+    assert all(game_reward == 1.0 for game_reward in score(demos.game, demos.states, demos.texts).game_reward)
 
 
 @pytest.mark.parametrize("name", NAMES)

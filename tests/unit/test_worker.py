@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from typing import get_args
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from engine.rollout.asker import AtlasLedger
 from engine.rollout.episode import Play, frames_of, look, open_play, open_plays, settle
 from engine.rollout.pool import HEALTHY_S, UNREADY_DEATHS, Child
 from engine.start import make_game, restore
-from engine.ticket import GameSpec, Start, Ticket, derive_seed, ticket_hash
+from engine.ticket import GameSpec, Split, Start, Ticket, derive_seed, ticket_hash
 from g1train.inference.frames import AtlasStore
 from g1train.inference.scripted import Scripted
 from tests import tiny
@@ -106,7 +107,7 @@ def test_games_of_every_kind_are_played(name: str, player: str) -> None:
     spec = GameSpec(name, {**tiny.SMALL[name], "prompt": "short"})
     wanted = [
         msgspec.structs.replace(ticket(num_samples, num_turns, Start(seed, num_moves=1, split=split)), game=spec)
-        for seed, split in enumerate(("train", "eval", "any"))
+        for seed, split in enumerate(get_args(Split))
         for num_samples, num_turns in ((3, 1), (2, 6))
     ]
     best = play_out(open_plays(wanted, [ticket_hash(one) for one in wanted]), player)

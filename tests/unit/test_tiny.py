@@ -29,6 +29,7 @@ from g1train.stages.teacher import demonstrations
 from g1train.tickets.dispatch import Dispatcher
 from g1train.tickets.rollout import OneGame, group_tickets
 from tests import processes, tiny
+from tests.unit.test_env import same
 from tests.unit.test_play import cell_places, drag, press
 
 pytestmark = pytest.mark.usefixtures("tiny_games")
@@ -63,7 +64,7 @@ def test_gymnasium(name: str) -> None:
     for _ in range(20):
         actions = ours.action_space.sample()
         mine, wanted = ours.step(actions), theirs.step(actions)
-        assert all(np.array_equal(one, other) for one, other in zip(mine[:4], wanted[:4], strict=True))
+        assert all(same(one, other) for one, other in zip(mine[:4], wanted[:4], strict=True))
 
 
 def test_one_cell_by_mouse_and_by_keyboard(tmp_path: Path) -> None:

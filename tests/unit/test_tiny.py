@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import gymnasium
 import numpy as np
@@ -19,12 +20,14 @@ from engine.game import Game
 from engine.gym.env import G1Env
 from engine.gym.vector import G1VectorEnv
 from engine.play.screen import Screen
-from engine.play.session import Session, replay
+from engine.play.session import Session as PlaySession
+from engine.play.session import replay
 from engine.play.window import Player
+from engine.rollout.episode import frame_of
 from engine.rollout.response import score
 from engine.ticket import GameSpec
 from g1train.config import GameMix, TeacherConfig, from_dict
-from g1train.stages.session import _probe_prompt
+from g1train.stages.session import Session
 from g1train.stages.teacher import demonstrations
 from g1train.tickets.dispatch import Dispatcher
 from g1train.tickets.rollout import OneGame, group_tickets
@@ -44,7 +47,7 @@ def _virtual_window(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def player(tmp_path: Path, name: str, seed: int = 3) -> Player:
-    session = Session(name, "normal", seed, tiny.SMALL[name], tmp_path)
+    session = PlaySession(name, "normal", seed, tiny.SMALL[name], tmp_path)
     made = Player(session, Screen(session))
     made.screen.draw(session, made.view)
     return made
@@ -115,15 +118,18 @@ def test_hidden_positions_are_split_though_all_look_alike() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_probe_of_a_session(name: str) -> None:
-    settings = {**tiny.SMALL[name], "prompt": "short"}
-    games = [{"name": name, "num_moves": 1, "settings": settings}]
-    config = from_dict({"name": "tiny", "model": {"nano": "100k"}, "games": games})
-    turn, image, atlas = _probe_prompt(config)
-    game = small(name)
+def test_the_frames_and_the_probe_of_a_training_session(tmp_path: Path, name: str) -> None:
+    addresses = {part: {"address": f"ipc://{tmp_path}/{part}"} for part in ("trainer", "node")}
+    games = [{"name": name, "num_moves": 1, "settings": tiny.SMALL[name]}]
+    config = from_dict({"name": "tiny", "model": {"nano": "100k"}, "games": games, **addresses})
+    session, game = Session(config, Mock(), Mock(), Mock(), None), small(name)
+    state = game.reset([1])
+    assert np.array_equal(session.frames.pixels(frame_of(game, state)), game.render(state)[0])
+    turn, image = session._probe
     assert image.shape == (*game.frame_size, 3)
     assert turn.frame is not None
-    assert (turn.frame.codec, atlas is not None) == (("sprites", True) if game.offers("atlas") else ("lz4", False))
+    assert np.array_equal(session.frames.pixels(turn.frame), image)
+    session.close()
 
 
 def test_only_an_oracle_can_teach() -> None:

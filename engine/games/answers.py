@@ -9,11 +9,13 @@ none: without a check of each coordinate its index would be that of another pair
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import ClassVar
 
 Cell = tuple[int, int]
 LONGEST = 200  # characters looked at; no action needs a quarter of them
+_CELL = r"\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*"  # blanks are free, one comma may stand between two cells
+SHAPES = {1: re.compile(rf"\s*{_CELL}", re.ASCII), 2: re.compile(rf"\s*{_CELL},?\s*{_CELL}", re.ASCII)}
 SAMPLES = {1: "one cell like (0, 1)", 2: "two cells like (0, 1) (2, 3)"}
 
 
@@ -21,7 +23,7 @@ def cells_index(cells: Sequence[Cell], rows: int, cols: int) -> int:
     """The action that names these cells, each within rows x cols."""
     index = 0
     for row, col in cells:
-        index = index * rows * cols + row * cols + col
+        index = (index * rows + row) * cols + col
     return index
 
 
@@ -40,17 +42,17 @@ def cells_text(cells: Sequence[Cell]) -> str:
 
 
 @cache
-def _shape(num: int) -> re.Pattern[str]:
-    """So many cells: blanks are free, one comma may stand between two."""
-    return re.compile(r"\s*" + r",?\s*".join([r"\(\s*(\d+)\s*,\s*(\d+)\s*\)\s*"] * num), re.ASCII)
+def _cell_names(rows: int, cols: int) -> tuple[str, ...]:
+    """How each cell of a board is written; most of the time of an answer would go into that."""
+    return tuple(cells_text([divmod(cell, cols)]) for cell in range(rows * cols))
 
 
 def read_cells(text: str, num: int) -> list[Cell] | None:
     """The cells in a text, wherever they lie, or None if it has any other shape."""
-    found = _shape(num).fullmatch(text) if len(text) <= LONGEST else None
+    found = SHAPES[num].fullmatch(text) if len(text) <= LONGEST else None
     if found is None:
         return None
-    numbers = [int(number) for number in found.groups()]
+    numbers = list(map(int, found.groups()))
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
@@ -79,7 +81,11 @@ class CellAnswers:
 
     def action_text(self, action: int) -> str:
         """Cells as `(r1, c1) (r2, c2)`. Raises `ValueError` for no action of this board."""
-        return cells_text(self.cells_of(action))
+        check_action(action, self.num_actions)
+        names = _cell_names(self.rows, self.cols)
+        if self.cells_per_action == 1:
+            return names[action]
+        return f"{names[action // len(names)]} {names[action % len(names)]}"
 
     def cells_of(self, action: int) -> list[Cell]:
         """The cells that an action names. Raises `ValueError` for no action of this board."""
@@ -97,7 +103,7 @@ class NamedAnswers:
 
     def parse(self, text: str) -> int | None:
         """A name or its number; blanks around it and capitals do not matter."""
-        return _numbers(self.action_names).get(text.strip().lower())
+        return self._numbers_of_names.get(text.strip().lower())
 
     def unreadable(self, text: str) -> str | None:
         """Why `parse` gives None, or None if it does not."""
@@ -113,11 +119,11 @@ class NamedAnswers:
         check_action(action, len(self.action_names))
         return self.action_names[action]
 
-
-@cache
-def _numbers(names: tuple[str, ...]) -> dict[str, int]:
-    """Every way to write each action."""
-    return {name: number for number, name in enumerate(names)} | {str(number): number for number in range(len(names))}
+    @cached_property
+    def _numbers_of_names(self) -> dict[str, int]:
+        """Every way to write each action."""
+        numbered = list(enumerate(self.action_names))
+        return {name: number for number, name in numbered} | {str(number): number for number, _ in numbered}
 
 
 def check_action(action: int, num_actions: int) -> None:

@@ -283,10 +283,10 @@ def _check_meaning(config: Config, source: str) -> None:
             made = make_game(game.spec)
         except ValueError as error:
             raise ConfigError(f"{source}: games.{number}: {error}") from error
-        if (config.base.steps or config.coldstart.steps) and not made.offers("oracle"):
+        if (config.model.nano or config.base.steps or config.coldstart.steps) and not made.offers("oracle"):
             raise ConfigError(
-                f"{source}: games.{number}: {game.name} offers no oracle to demonstrate anything; set base.steps and "
-                "coldstart.steps to 0"
+                f"{source}: games.{number}: {game.name} offers no oracle to demonstrate anything; "
+                "give a model.path, and set base.steps and coldstart.steps to 0"
             )
     if bool(config.model.path) == bool(config.model.nano):
         raise ConfigError(f"{source}: set exactly one of model.path (a folder) and model.nano (a size such as '1m')")

@@ -121,7 +121,7 @@ def test_hidden_positions_are_split_though_all_look_alike() -> None:
 def test_the_frames_and_the_probe_of_a_training_session(tmp_path: Path, name: str) -> None:
     addresses = {part: {"address": f"ipc://{tmp_path}/{part}"} for part in ("trainer", "node")}
     games = [{"name": name, "num_moves": 1, "settings": tiny.SMALL[name]}]
-    config = from_dict({"name": "tiny", "model": {"nano": "100k"}, "games": games, **addresses})
+    config = from_dict({"name": "tiny", "model": {"path": "there"}, "games": games, **addresses})
     session, game = Session(config, Mock(), Mock(), Mock(), None), small(name)
     state = game.reset([1])
     assert np.array_equal(session.frames.pixels(frame_of(game, state)), game.render(state)[0])
@@ -134,10 +134,12 @@ def test_the_frames_and_the_probe_of_a_training_session(tmp_path: Path, name: st
 
 def test_only_an_oracle_can_teach() -> None:
     games = [{"name": name, "settings": tiny.SMALL[name]} for name in ("line", "mines")]
-    for stage in ("base", "coldstart"):
+    common = {"name": "tiny", "model": {"path": "there"}}
+    from_dict({**common, "games": games})
+    for taught in ({"base": {"steps": 1}}, {"coldstart": {"steps": 1}}, {"model": {"nano": "100k"}}):
         with pytest.raises(ConfigError, match=r"games.1: mines offers no oracle .* set base.steps and coldstart.steps"):
-            from_dict({"name": "tiny", "model": {"nano": "100k"}, "games": games, stage: {"steps": 1}})
-        from_dict({"name": "tiny", "model": {"nano": "100k"}, "games": games[:1], stage: {"steps": 1}})
+            from_dict({**common, "games": games, **taught})
+        from_dict({**common, "games": games[:1], **taught})
     (demos,) = demonstrations([GameMix("line", num_moves=1)], 20, TeacherConfig(), seed=1, purpose="test")
     assert all(game_reward == 1.0 for game_reward in score(demos.game, demos.states, demos.texts).game_reward)
 

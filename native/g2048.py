@@ -103,7 +103,12 @@ def stuck(board: np.uint64, rows: np.uint64, cols: np.uint64) -> bool:
 def first_unfit(state: Records, rows: int, cols: int) -> int:
     """Index of the first of state[N] whose board is not rows x cols or has a tile outside, or -1 if there is none."""
     outside = ~(nibbles.inside(np.uint64(rows), np.uint64(cols)) * np.uint64(15))
-    for index in range(len(state)):
+    wrong = _0
+    for index in range(len(state)):  # without a way out, which takes less time while nothing is wrong
+        record = state[index]
+        size = np.uint64(record["rows"] ^ np.uint8(rows)) | np.uint64(record["cols"] ^ np.uint8(cols))
+        wrong |= size | (np.uint64(record["board"]) & outside)
+    for index in range(len(state) if wrong != _0 else 0):
         record = state[index]
         if record["rows"] != rows or record["cols"] != cols or np.uint64(record["board"]) & outside != _0:
             return index

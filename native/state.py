@@ -26,6 +26,11 @@ Records = npt.NDArray[np.void]
 @kernel
 def first_outside(actions: npt.NDArray[np.int64], num_actions: int) -> int:
     """Index of the first action outside -1 .. num_actions - 1, or -1 if there is none."""
+    lowest, highest = np.int64(-1), np.int64(-1)
+    for index in range(len(actions)):  # without a way out: this becomes wide comparisons
+        lowest, highest = min(lowest, actions[index]), max(highest, actions[index])
+    if lowest == -1 and highest < num_actions:
+        return -1
     for index in range(len(actions)):
         if actions[index] < -1 or actions[index] >= num_actions:
             return index

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as llvm
 import numba
 import numpy as np
 from rich.console import Console
@@ -47,13 +48,20 @@ def median_s(*runs: Callable[[], object], before: Callable[[], object] | None = 
 
 def machine() -> dict[str, str]:
     """Where and when, and of what commit."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
     return {
-        "cpu": cpu, "cores": str(os.cpu_count()), "system": platform.platform(), "python": platform.python_version(),
-        "numba": numba.__version__, "numpy": np.__version__, "commit": _commit(),
+        "cpu": processor(), "cores": str(os.cpu_count()), "system": platform.platform(),
+        "python": platform.python_version(), "numba": numba.__version__, "numpy": np.__version__, "commit": _commit(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
+
+
+def processor() -> str:
+    """Its name, with family and model, because virtual machines cut names short, and what LLVM compiles for."""
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    said = dict(reversed([[part.strip() for part in line.split(":", 1)] for line in info.splitlines() if ":" in line]))
+    name = said.get("model name") or platform.processor() or platform.machine()
+    numbers = [f"{word} {said[key]}" for word, key in (("family", "cpu family"), ("model", "model")) if key in said]
+    return ", ".join([name, *numbers, llvm.get_host_cpu_name()])
 
 
 def _commit() -> str:
@@ -71,7 +79,7 @@ def _commit() -> str:
 def report(name: str, title: str, rows: Sequence[Row], repeats: int = REPEATS) -> None:
     """Print the rows as a table, then everything as one line of JSON; with --save keep both. None is what a row has no
     figure for."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", caption=processor(), caption_justify="left")
     for index, column in enumerate(rows[0]):
         table.add_column(column, justify="right" if index else "left")
     for row in rows:

@@ -1,125 +1,148 @@
 """Sprite numbers + sprites -> pixels, at the speed of memory.
 
-Rows of pixels are written from left to right; a pixel is three bytes, so all widths here count bytes. `compose` is all
-that a plain frame needs; the rest is for levels that move sprites, put marks above them, or add noise.
+A frame is drawn a band of lines at a time, all its layers one above the other while the band is in the nearest cache:
+
+    layers   each a grid of cells that show sprites: in place, moved by a few pixels, or as marks through which one sees
+    noise    added to each byte of the band at last
+
+Frames that are nothing but sprites side by side may be stored past the cache instead (native/seams.py). A pixel is
+three bytes, and all widths and places along a line count bytes.
 """
 
 import numpy as np
 import numpy.typing as npt
 
 from native.jit import kernel
-from native.rng import GOLDEN, below, mix, split
+from native.noise import read_word, speckle
+from native.wide import WIDTH, Bytes, Place, copy, store, store_pixel, store_pixel_to_end
 
-_OFFSETS, _MARKS = np.uint64(1), np.uint64(2)
-_BLOCK = 512
+LAYER = np.dtype(
+    [
+        ("top", "<i8"), ("left", "<i8"), ("rows", "<i8"), ("cols", "<i8"), ("height", "<i8"), ("width", "<i8"),
+        ("pixels", "<i8"),   # where its first sprite begins among all pixels
+        ("spans", "<i8"),    # a layer of marks: where its first sprite's lines begin among all spans; else -1
+        ("numbers", "<i8"),  # where its sprite numbers begin in a draw: uint16, of marks uint8; -1: all are 0
+        ("offsets", "<i8"),  # where its int8 offsets (down, right) begin in a draw; -1: there are none
+    ]
+)  # fmt: skip
+"""A grid as the kernels see it; a draw is one frame's numbers, offsets and noise seed as bytes."""
+BAND_BYTES = 1 << 14
+Layers = npt.NDArray[np.void]
+Spans = npt.NDArray[np.int32]
+
+
+def spans_of(sprites: npt.NDArray[np.uint8]) -> Spans:
+    """[S * height, 2]: where on each line of sprites[S, height, width, 3] the first pixel that is not black begins and
+    where the last one ends, in bytes; equal where all are black."""
+    inked = (sprites > 0).max(axis=3).reshape(-1, sprites.shape[2])
+    first, behind = inked.argmax(axis=1), inked.shape[1] - inked[:, ::-1].argmax(axis=1)
+    return np.where(inked.any(axis=1)[:, None], 3 * np.stack([first, behind], axis=1), 0).astype(np.int32)
 
 
 @kernel
-def compose(
-    numbers: npt.NDArray[np.uint16], sprites: npt.NDArray[np.uint8], top: int, left: int, frames: npt.NDArray[np.uint8]
-) -> None:
-    """Draw grids numbers[N, rows, cols] of sprites[S, height, width] into frames[N, H, W], corner at (top, left)."""
-    height, width = sprites.shape[1], sprites.shape[2]
-    for index in range(len(numbers)):
-        for row in range(numbers.shape[1]):
-            for line in range(height):
-                y = top + row * height + line
-                for col in range(numbers.shape[2]):
-                    x = left + col * width
-                    source = sprites[np.int64(numbers[index, row, col]), line]
-                    target = frames[index, y, x : x + width]
-                    for byte in range(width):  # over two flat views: this becomes wide copies
-                        target[byte] = source[byte]
-
-
-@kernel
-def compose_moved(
-    numbers: npt.NDArray[np.uint16], offsets: npt.NDArray[np.int8], sprites: npt.NDArray[np.uint8],
-    top: int, left: int, frames: npt.NDArray[np.uint8],
+def draw(
+    layers: Layers, pixels: Bytes, spans: Spans, noise: int, seed: int, stride: int,
+    draws: npt.NDArray[np.uint8], frames: npt.NDArray[np.uint8],
 ) -> None:  # fmt: skip
-    """As `compose`, each sprite moved by its offsets[N, rows, cols, (down, right)] in pixels.
+    """frames[N, lines * stride] of draws[N, bytes]: all layers, then noise of up to `noise`, its seed at byte `seed`.
+
+    Sprite numbers and layers are trusted; behind the last sprite `pixels` has WIDTH bytes that belong to none.
+    """
+    at_once = max(BAND_BYTES // stride, 1) * stride
+    for index in range(len(draws)):
+        record, frame = draws[index], frames[index]
+        for start in range(0, len(frame), at_once):
+            num = min(at_once, len(frame) - start)
+            for layer in layers:
+                paste(record, layer, pixels, spans, start // stride, num // stride, frame, stride)
+            if noise > 0:
+                speckle(read_word(record, seed), noise, frame, start, num)
+
+
+@kernel
+def paste(
+    record: Bytes, layer: np.void, pixels: Bytes, spans: Spans, first: int, num: int, frame: Bytes, stride: int
+) -> None:
+    """A layer's part of `num` lines of a frame from line `first` on."""
+    top, height, width, cols = layer["top"], layer["height"], layer["width"], layer["cols"]
+    for y in range(max(first, top), min(first + num, top + layer["rows"] * height)):
+        row = (y - top) // height
+        line = y - top - row * height
+        place = y * stride + layer["left"]
+        for cell in range(row * cols, (row + 1) * cols):
+            if layer["spans"] >= 0:
+                mark(record, layer, pixels, spans, cell, line, frame, place)
+            elif layer["offsets"] >= 0:
+                move(record, layer, pixels, cell, line, frame, place)
+            else:
+                lay(pixels, sprite_line(record, layer, cell, line), width, frame, place)
+            place += width
+
+
+@kernel
+def sprite_line(record: Bytes, layer: np.void, cell: int, line: int) -> np.int64:
+    """Where among all pixels the line of a cell's sprite begins."""
+    number, place = np.int64(0), layer["numbers"] + 2 * cell
+    if layer["numbers"] >= 0:
+        number = np.int64(record[place]) | np.int64(record[place + 1]) << 8
+    return np.int64(layer["pixels"] + (number * layer["height"] + line) * layer["width"])
+
+
+@kernel
+def move(record: Bytes, layer: np.void, pixels: Bytes, cell: int, line: int, frame: Bytes, place: int) -> None:
+    """A line of a sprite that is moved by its offsets.
 
     What is moved out of a cell is lost, and what it leaves behind repeats the sprite's outermost pixels.
     """
-    height, width = sprites.shape[1], sprites.shape[2]
-    for index in range(len(numbers)):
-        for row in range(numbers.shape[1]):
-            for col in range(numbers.shape[2]):
-                sprite = sprites[np.int64(numbers[index, row, col])]
-                down, right = np.int64(offsets[index, row, col, 0]), 3 * np.int64(offsets[index, row, col, 1])
-                start, stop = min(max(0, right), width), max(min(width, width + right), 0)
-                x = left + col * width
-                for line in range(height):
-                    source = sprite[min(max(line - down, 0), height - 1)]
-                    target = frames[index, top + row * height + line, x : x + width]
-                    for byte in range(start):
-                        target[byte] = source[byte % 3]
-                    for byte in range(start, stop):
-                        target[byte] = source[byte - right]
-                    for byte in range(stop, width):
-                        target[byte] = source[width - 3 + byte % 3]
+    width, offsets = layer["width"], layer["offsets"] + 2 * cell
+    down, right = signed(record[offsets]), 3 * signed(record[offsets + 1])
+    start = sprite_line(record, layer, cell, min(max(line - down, 0), layer["height"] - 1))
+    begin, end = min(max(0, right), width), max(min(width, width + right), 0)
+    if WIDTH + begin + width - end <= width:
+        for byte in range(0, begin, 63):
+            store_pixel(frame, place + byte, pixels, start)
+        for byte in range(width, end, -63):
+            store_pixel_to_end(frame, place + byte - WIDTH, pixels, start + width - 3)
+    else:
+        repeat(pixels, start, frame, place, begin)
+        repeat(pixels, start + width - 3, frame, place + end, width - end)
+    lay(pixels, start + begin - right, end - begin, frame, place + begin)
 
 
 @kernel
-def overlay(
-    numbers: npt.NDArray[np.uint8], sprites: npt.NDArray[np.uint8], top: int, left: int, frames: npt.NDArray[np.uint8]
+def lay(pixels: Bytes, start: Place, num: int, frame: Bytes, place: int) -> None:
+    """frame[place : place + num] = pixels[start : start + num], in vectors, the last of which may overlap another."""
+    if num < WIDTH:
+        copy(frame, place, pixels, start, num)
+    else:
+        for byte in range(0, num - WIDTH, WIDTH):
+            store(frame, place + byte, pixels, start + byte)
+        store(frame, place + num - WIDTH, pixels, start + num - WIDTH)
+
+
+@kernel
+def signed(byte: np.uint8) -> np.int64:
+    """A byte as int8."""
+    return (np.int64(byte) ^ 128) - 128
+
+
+@kernel
+def repeat(pixels: Bytes, start: Place, frame: Bytes, place: int, num: int) -> None:
+    """Fill frame[place : place + num] with one pixel."""
+    for byte in range(num):
+        frame[place + byte] = pixels[start + byte % 3]
+
+
+@kernel
+def mark(
+    record: Bytes, layer: np.void, pixels: Bytes, spans: Spans, cell: int, line: int, frame: Bytes, place: int
 ) -> None:
-    """As `compose`, but sprite 0 and black pixels leave what is below them."""
-    height, width = sprites.shape[1], sprites.shape[2]
-    for index in range(len(numbers)):
-        for row in range(numbers.shape[1]):
-            for col in range(numbers.shape[2]):
-                number = np.int64(numbers[index, row, col])
-                for line in range(height if number > 0 else 0):
-                    source = sprites[number, line]
-                    x = left + col * width
-                    target = frames[index, top + row * height + line, x : x + width]
-                    for byte in range(0, width, 3):
-                        if source[byte] | source[byte + 1] | source[byte + 2] != 0:
-                            target[byte : byte + 3] = source[byte : byte + 3]
-
-
-@kernel
-def speckle(seeds: npt.NDArray[np.uint64], most: int, frames: npt.NDArray[np.uint8]) -> None:
-    """Add noise, -most .. most, to each byte of frames[N, bytes], cut off at 0 and 255; seeds[N] decide it.
-
-    Eight bytes share one random word, the lowest first; word w of a frame is number w of its seed's stream. Words are
-    drawn a block at a time, so that the bytes can be worked on many at once.
-    """
-    scale, num = np.int64(2 * most + 1), frames.shape[1]
-    words = np.empty(_BLOCK, np.uint64)
-    noise = words.view(np.uint8)
-    for index in range(len(frames)):
-        state = seeds[index]
-        for start in range(0, num, 8 * _BLOCK):
-            for place in range(_BLOCK):
-                state = state + GOLDEN
-                words[place] = mix(state)
-            line = frames[index, start : min(start + 8 * _BLOCK, num)]
-            for byte in range(len(line)):
-                value = np.int64(line[byte]) + (np.int64(noise[byte]) * scale >> 8) - most
-                line[byte] = 0 if value < 0 else 255 if value > 255 else value
-
-
-@kernel
-def scatter(seeds: npt.NDArray[np.uint64], most: int, offsets: npt.NDArray[np.int8]) -> None:
-    """Draw offsets[N, rows, cols, 2] from -most .. most."""
-    for index in range(len(offsets)):
-        rng = split(seeds[index], _OFFSETS)
-        for row in range(offsets.shape[1]):
-            for col in range(offsets.shape[2]):
-                for axis in range(2):
-                    rng, pick = below(rng, np.uint64(2 * most + 1))
-                    offsets[index, row, col, axis] = np.int64(pick) - most
-
-
-@kernel
-def strew(seeds: npt.NDArray[np.uint64], percent: int, num_marks: int, numbers: npt.NDArray[np.uint8]) -> None:
-    """Draw numbers[N, rows, cols] of marks 1 .. num_marks, each cell with so many percent's chance, else 0."""
-    for index in range(len(numbers)):
-        rng = split(seeds[index], _MARKS)
-        for row in range(numbers.shape[1]):
-            for col in range(numbers.shape[2]):
-                rng, chance = below(rng, np.uint64(100))
-                rng, pick = below(rng, np.uint64(num_marks))
-                numbers[index, row, col] = np.int64(pick) + 1 if chance < np.uint64(percent) else 0
+    """A line of a mark: sprite 0 and black pixels leave what is below them."""
+    number = np.int64(record[layer["numbers"] + cell])
+    if number > 0:
+        here = number * layer["height"] + line
+        start = layer["pixels"] + here * layer["width"]
+        for byte in range(spans[layer["spans"] + here, 0], spans[layer["spans"] + here, 1], 3):
+            red, green, blue = pixels[start + byte], pixels[start + byte + 1], pixels[start + byte + 2]
+            if red | green | blue != 0:
+                frame[place + byte], frame[place + byte + 1], frame[place + byte + 2] = red, green, blue

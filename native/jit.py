@@ -1,4 +1,5 @@
-"""The one door to numba: `kernel` compiles a function on its first call and keeps the machine code on disk.
+"""The one door to numba: `kernel` compiles a function on its first call and keeps the machine code on disk, and
+`emitted` gives kernels a function whose instructions are written by hand.
 
 With NUMBA_DISABLE_JIT=1 the same function runs as plain Python, which is how the tests run every kernel a second time.
 
@@ -8,6 +9,7 @@ files are compiled into it. So the code is kept in a folder named after the text
 
 import hashlib
 import importlib
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -21,6 +23,8 @@ R = TypeVar("R")
 
 # numba ships no type information; importing it by name keeps the strict type checker on for everything else.
 numba: Any = importlib.import_module("numba")
+importlib.import_module("numba.extending")
+INTP = numba.intp
 
 _HERE = Path(__file__).parent
 _TEXT = hashlib.blake2b(b"".join(path.read_bytes() for path in sorted(_HERE.glob("*.py"))), digest_size=8).hexdigest()
@@ -32,6 +36,35 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
         return _interpreted(function)
     with _cache_of_this_text():
         return cast("Callable[P, R]", numba.njit(cache=True, nogil=True)(function))
+
+
+def emitted(build: Callable[..., None]) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """What a kernel calls by the name of the decorated plain function is the code that `build` makes instead.
+
+    `build` gets LLVM's builder and the arguments: of an array, contiguous, the pointer to its data; else an intp.
+    """
+
+    def decorate(plain: Callable[P, None]) -> Callable[P, None]:
+        if numba.config.DISABLE_JIT:
+            return plain
+
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            kinds = zip(signature.args, args, strict=True)
+            build(builder, *(context.make_array(t)(context, builder, a).data if t != INTP else a for t, a in kinds))
+            return context.get_dummy_value()
+
+        def typed(_context: Any, *kinds: Any) -> Any:
+            arrays = [isinstance(kind, numba.types.Array) for kind in kinds]
+            assert all(kind.layout == "C" for kind, array in zip(kinds, arrays, strict=True) if array), kinds
+            args = [kind if array else INTP for kind, array in zip(kinds, arrays, strict=True)]
+            return numba.void(*args), generate
+
+        context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        names = [context, *inspect.signature(plain).parameters.values()]
+        typed.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
+        return cast("Callable[P, None]", numba.extending.intrinsic(typed))
+
+    return decorate
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from engine.render.atlas import Grid, Layout
 from engine.render.perception import BOARD_PX, CELL_PX, Perception
-from native.compose import scatter, strew
+from native.noise import scatter, strew
 from native.state import Records
 
 STRIP_PX = 6 * CELL_PX

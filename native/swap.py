@@ -44,8 +44,11 @@ def store(words: Words, board: Words) -> None:
 
 
 @kernel
-def swap_makes_run(words: Words, action: np.int64, rows: Place, cols: Place) -> bool:
-    """Swap the two cells of an action if they are neighbours and it makes a run; else leave them. Did it?"""
+def swap_makes_run(words: Words, marks: Words, action: np.int64, rows: Place, cols: Place) -> bool:
+    """Swap the two cells of an action if they are neighbours and it makes a run, and mark that; else leave them.
+
+    Was it done? Before, no tile is in a run.
+    """
     cells = rows * cols
     first = action // cells
     second = action - first * cells
@@ -53,11 +56,8 @@ def swap_makes_run(words: Words, action: np.int64, rows: Place, cols: Place) -> 
     col_1, col_2 = first - row_1 * cols, second - row_2 * cols
     if abs(row_1 - row_2) + abs(col_1 - col_2) != 1:
         return False
-    kind_1, kind_2 = board_of.cell(words, row_1, col_1), board_of.cell(words, row_2, col_2)
     board_of.exchange(words, row_1, col_1, row_2, col_2)
-    if dealer.tile_runs(words, row_1, col_1, kind_2, rows, cols):
-        return True
-    if dealer.tile_runs(words, row_2, col_2, kind_1, rows, cols):
+    if board_of.find_runs(words, rows, cols, marks):
         return True
     board_of.exchange(words, row_1, col_1, row_2, col_2)
     return False
@@ -67,19 +67,22 @@ def swap_makes_run(words: Words, action: np.int64, rows: Place, cols: Place) -> 
 def settle(
     words: Words, marks: Words, rows: Place, cols: Place, kinds: np.uint64, chance: bool, rng: np.uint64
 ) -> tuple[np.uint64, np.int64]:
-    """Clear, fall and refill until no run is left and there is a swap; the next random state, and how many tiles went.
+    """Clear what is marked, let fall and refill until no run is left and there is a swap.
 
+    Gives the next random state, and how many tiles went.
     Only those count that went after the first round, whose runs are the swap's own. A cascade of more than PATIENCE
     rounds, which two kinds can keep up for ever, ends in a new deal.
     """
     cascade, turn = np.int64(0), 0
-    while board_of.find_runs(words, rows, cols, marks):
+    found = True
+    while found:
         if turn == dealer.PATIENCE:
             return dealer.deal(words, rows, cols, kinds, rng), cascade
         gone = board_of.clear(words, rows, marks)
         cascade += gone if turn > 0 else 0
         rng = dealer.fill(words, rows, cols, kinds, chance, rng)
         turn += 1
+        found = board_of.find_runs(words, rows, cols, marks)
     if not board_of.has_swap(words, rows, cols):
         rng = dealer.renew(words, marks, rows, cols, kinds, rng)
     return rng, cascade
@@ -110,7 +113,7 @@ def step(
         is_legal, extra = False, np.int64(0)
         if not over and actions[index] >= 0:
             load(record["board"], words)
-            is_legal = swap_makes_run(words, actions[index], rows, cols)
+            is_legal = swap_makes_run(words, marks, actions[index], rows, cols)
         if is_legal:
             rng, extra = settle(words, marks, rows, cols, np.uint64(kinds), chance, np.uint64(record["rng"]))
             record["rng"] = rng
@@ -132,7 +135,7 @@ def play_random(state: Records, num_moves: int, kinds: int, chance: bool) -> Non
             load(record["board"], words)
             for _ in range(num_moves):
                 rng, action = random.below(rng, num_actions)
-                if swap_makes_run(words, np.int64(action), rows, cols):
+                if swap_makes_run(words, marks, np.int64(action), rows, cols):
                     rng, _extra = settle(words, marks, rows, cols, np.uint64(kinds), chance, rng)
                     record["score"] += 1
             store(words, record["board"])

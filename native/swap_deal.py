@@ -11,13 +11,13 @@ import numpy as np
 
 from native import rng as random
 from native.jit import kernel
-from native.swap_words import ROWS, Place, Words, cell, find_runs, flip, has_swap
+from native.swap_words import ROWS, Place, Words, cell, column, find_runs, flip, gaps, has_swap, lowest, num_windows
 
 PATIENCE = 100  # shuffles of one board, and rounds of one cascade, before the tiles are drawn anew
 TRIES = 32  # at drawing a tile or a row that makes no run
 DEALS = 10_000  # boards drawn in search of one with a swap
 
-_0, _1 = np.uint64(0), np.uint64(1)
+_0, _1, _7 = np.uint64(0), np.uint64(1), np.uint64(7)
 
 
 @kernel
@@ -43,15 +43,18 @@ def fill(words: Words, rows: Place, cols: Place, kinds: np.uint64, chance: bool,
     """
     for row in range(rows):
         full = True
-        for col in range(cols):
-            if cell(words, row, col) == _0:
-                full = False
+        for part in range(num_windows(cols)):
+            empty = gaps(words, part, row, cols)
+            full &= empty == _0
+            while empty != _0:
+                bit = lowest(empty)
                 rng, pick = random.below(rng, kinds)
                 for _ in range(0 if chance else TRIES - 1):
-                    if not tile_runs(words, row, col, pick + _1, rows, cols):
+                    if not tile_runs(words, row, 8 * part + column(bit), pick + _1, rows, cols):
                         break
                     rng, pick = random.below(rng, kinds)
-                flip(words, row, col, pick + _1)
+                words[part, row] |= (bit >> _7) * (pick + _1)
+                empty ^= bit
         if full:
             break
     return rng
@@ -115,14 +118,17 @@ def deal(words: Words, rows: Place, cols: Place, kinds: np.uint64, rng: np.uint6
 
 
 @kernel
-def shuffle(words: Words, rows: Place, cols: Place, rng: np.uint64) -> np.uint64:
-    """All tiles into random order (Fisher and Yates, cells counted row by row); the next random state."""
-    for last in range(rows * cols - 1, 0, -1):
-        rng, pick = random.below(rng, np.uint64(last + 1))
-        other = np.int64(pick)
-        bits = cell(words, last // cols, last % cols) ^ cell(words, other // cols, other % cols)
-        flip(words, last // cols, last % cols, bits)
-        flip(words, other // cols, other % cols, bits)
+def shuffle(words: Words, room: Words, rows: Place, cols: Place, rng: np.uint64) -> np.uint64:
+    """All tiles into random order, cells counted row by row; the next random state. `room` is to work in."""
+    tiles = room.reshape(-1).view(np.uint8)[: rows * cols]
+    for row in range(rows):
+        for col in range(cols):
+            tiles[row * cols + col] = cell(words, row, col)
+    rng = random.shuffle(rng, tiles)
+    for row in range(rows):
+        words[0, row] = words[1, row] = _0
+        for col in range(cols):
+            flip(words, row, col, np.uint64(tiles[row * cols + col]))
     return rng
 
 
@@ -130,7 +136,7 @@ def shuffle(words: Words, rows: Place, cols: Place, rng: np.uint64) -> np.uint64
 def renew(words: Words, marks: Words, rows: Place, cols: Place, kinds: np.uint64, rng: np.uint64) -> np.uint64:
     """Shuffle until there is a swap and no run; after PATIENCE shuffles deal anew. The next random state."""
     for _ in range(PATIENCE):
-        rng = shuffle(words, rows, cols, rng)
+        rng = shuffle(words, marks, rows, cols, rng)
         if not find_runs(words, rows, cols, marks) and has_swap(words, rows, cols):
             return rng
     return deal(words, rows, cols, kinds, rng)

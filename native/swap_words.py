@@ -21,7 +21,8 @@ Place = int | np.int64  # a row, a column, or how many there are
 _LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
 _ONES = np.uint64(0x0101010101010101)
 _0, _7, _8, _16, _24, _32, _56 = (np.uint64(n) for n in (0, 7, 8, 16, 24, 32, 56))
-_255 = np.uint64(255)
+_255, _1 = np.uint64(255), np.uint64(1)
+_SIGNS = ~_LOW
 
 
 @kernel
@@ -52,6 +53,25 @@ def whole(mark: np.uint64) -> np.uint64:
 def count(mark: np.uint64) -> np.int64:
     """How many cells a mark holds, 0 .. 8."""
     return np.int64(((mark >> _7) * _ONES) >> _56)
+
+
+@kernel
+def lowest(mark: np.uint64) -> np.uint64:
+    """The leftmost cell of a mark; no cell if it has none."""
+    return mark & (~mark + _1)
+
+
+@kernel
+def column(bit: np.uint64) -> np.int64:
+    """Which column of its word the only cell of a mark is in."""
+    return count((bit - _1) & _SIGNS)
+
+
+@kernel
+def gaps(words: Words, part: int, row: Place, cols: Place) -> np.uint64:
+    """Mark of the cells of a row, as far as it lies in words[part], that have no tile."""
+    width = min(cols - 8 * part, 8)
+    return zeros(np.uint64(words[part, row])) & (_SIGNS >> np.uint64(64 - 8 * width))
 
 
 @kernel
@@ -104,14 +124,14 @@ def find_runs(words: Words, rows: Place, cols: Place, marks: Words) -> bool:
     found = _0
     for window in range(num_windows(cols)):
         above_2, above_1 = _0, _0  # where runs downwards begin
+        tiles, below_1 = seen(words, window, 0), seen(words, window, 1)
         for row in range(rows):
-            tiles = seen(words, window, row)
-            below_1, below_2 = seen(words, window, row + 1), seen(words, window, row + 2)
+            below_2 = seen(words, window, row + 2)
             empty = zeros(tiles)
             across = zeros((tiles ^ (tiles >> _8)) | (tiles ^ (tiles >> _16))) & ~empty
             down = zeros((tiles ^ below_1) | (tiles ^ below_2)) & ~empty
             mark = across | (across << _8) | (across << _16) | down | above_1 | above_2
-            above_2, above_1 = above_1, down
+            above_2, above_1, tiles, below_1 = above_1, down, below_1, below_2
             add_marks(marks, window, row, mark)
             found |= mark
     return bool(found != _0)
@@ -119,22 +139,17 @@ def find_runs(words: Words, rows: Place, cols: Place, marks: Words) -> bool:
 
 @kernel
 def clear(words: Words, rows: Place, marks: Words) -> np.int64:
-    """Take out the marked tiles and let those above fall; how many went."""
+    """Take out the marked tiles and let those above fall; how many went. Earlier gaps lie on top of their columns."""
     gone = np.int64(0)
     for part in range(2):
-        before = gone
-        for row in range(rows):
-            gone += count(marks[part, row])
-            words[part, row] &= ~whole(marks[part, row])
-        moving = gone != before
-        while moving:  # each pass moves everything above a column's lowest gap down by one
-            moved = _0
-            for row in range(rows - 1, 0, -1):
-                fallen = words[part, row - 1] & whole(zeros(words[part, row]))
-                words[part, row] |= fallen
-                words[part, row - 1] ^= fallen
-                moved |= fallen
-            moving = moved != _0
+        for row in range(rows):  # from the top, so that what falls is not marked any more
+            mark = np.uint64(marks[part, row])
+            if mark != _0:
+                gone += count(mark)
+                falls = whole(mark)
+                for here in range(row, 0, -1):
+                    words[part, here] = (words[part, here] & ~falls) | (words[part, here - 1] & falls)
+                words[part, 0] &= ~falls
     return gone
 
 

@@ -10,8 +10,10 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,22 @@ def one_core() -> None:
     """Stay on one core from here on."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+@contextmanager
+def log_of(name: str) -> Iterator[Path]:
+    """What libraries say on standard error meanwhile, those of child processes too, goes into this file instead."""
+    path, before = Path(tempfile.gettempdir()) / f"g1-bench-{name}-{os.getpid()}.log", os.dup(2)
+    sys.stderr.flush()
+    with path.open("wb") as log:
+        os.dup2(log.fileno(), 2)
+    try:
+        yield path
+    finally:
+        sys.stderr.flush()
+        os.dup2(before, 2)
+        os.close(before)
+        print(f"what libraries said is in {path}", file=sys.stderr)
 
 
 def median_s(*runs: Callable[[], object], before: Callable[[], object] | None = None) -> list[float]:

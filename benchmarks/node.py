@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from common import Row, report
+from common import Row, log_of, report
 
 from engine.ticket import GameSpec, Sampling, Ticket
 
@@ -182,7 +182,7 @@ def main() -> None:
         from g1train.stages import train
 
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        with tempfile.TemporaryDirectory(prefix="g1-bench-") as folder:
+        with log_of("node"), tempfile.TemporaryDirectory(prefix="g1-bench-") as folder:
             model = f"{folder}/model"
             texts = train.vocabulary(config.load(Path(__file__).parents[1] / "configs/nano/2048.toml"))
             nano.build(model, texts=texts)

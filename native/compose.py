@@ -65,27 +65,28 @@ def paste(
 ) -> None:
     """A layer's part of `num` lines of a frame from line `first` on."""
     top, height, width, cols = layer["top"], layer["height"], layer["width"], layer["cols"]
+    sprites, numbers, marks, offsets = layer["pixels"], layer["numbers"], layer["spans"], layer["offsets"]
     for y in range(max(first, top), min(first + num, top + layer["rows"] * height)):
         row = (y - top) // height
         line = y - top - row * height
         place = y * stride + layer["left"]
         for cell in range(row * cols, (row + 1) * cols):
-            if layer["spans"] >= 0:
+            if marks >= 0:
                 mark(record, layer, pixels, spans, cell, line, frame, place)
-            elif layer["offsets"] >= 0:
+            elif offsets >= 0:
                 move(record, layer, pixels, cell, line, frame, place)
             else:
-                lay(pixels, sprite_line(record, layer, cell, line), width, frame, place)
+                start = sprites + (number_of(record, numbers, cell) * height + line) * width
+                lay(pixels, start, width, frame, place)
             place += width
 
 
 @kernel
-def sprite_line(record: Bytes, layer: np.void, cell: int, line: int) -> np.int64:
-    """Where among all pixels the line of a cell's sprite begins."""
-    number, place = np.int64(0), layer["numbers"] + 2 * cell
-    if layer["numbers"] >= 0:
-        number = np.int64(record[place]) | np.int64(record[place + 1]) << 8
-    return np.int64(layer["pixels"] + (number * layer["height"] + line) * layer["width"])
+def number_of(record: Bytes, numbers: int, cell: int) -> np.int64:
+    """A cell's sprite number, for numbers that begin at this byte of a draw; 0 for -1."""
+    if numbers < 0:
+        return np.int64(0)
+    return np.int64(record[numbers + 2 * cell]) | np.int64(record[numbers + 2 * cell + 1]) << 8
 
 
 @kernel
@@ -94,9 +95,10 @@ def move(record: Bytes, layer: np.void, pixels: Bytes, cell: int, line: int, fra
 
     What is moved out of a cell is lost, and what it leaves behind repeats the sprite's outermost pixels.
     """
-    width, offsets = layer["width"], layer["offsets"] + 2 * cell
+    width, height, offsets = layer["width"], layer["height"], layer["offsets"] + 2 * cell
     down, right = signed(record[offsets]), 3 * signed(record[offsets + 1])
-    start = sprite_line(record, layer, cell, min(max(line - down, 0), layer["height"] - 1))
+    shown = number_of(record, layer["numbers"], cell) * height + min(max(line - down, 0), height - 1)
+    start = layer["pixels"] + shown * width
     begin, end = min(max(0, right), width), max(min(width, width + right), 0)
     if WIDTH + begin + width - end <= width:
         for byte in range(0, begin, 63):

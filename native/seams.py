@@ -11,7 +11,7 @@ and the next begins within a line, both are loaded and joined in a register:
 import numpy as np
 import numpy.typing as npt
 
-from native.compose import Layers, sprite_line
+from native.compose import Layers, number_of
 from native.jit import kernel
 from native.wide import WIDTH, Bytes, Place, copy, settle, store_joined, store_past_cache
 
@@ -37,12 +37,13 @@ def draw_past_cache(layers: Layers, pixels: Bytes, draws: npt.NDArray[np.uint8],
     for index in range(len(draws)):
         record = draws[index]
         for layer in layers:
+            height, width, cols, numbers = layer["height"], layer["width"], layer["cols"], layer["numbers"]
             for row in range(layer["rows"]):
-                for line in range(layer["height"]):
-                    for cell in range(row * layer["cols"], (row + 1) * layer["cols"]):
-                        start = sprite_line(record, layer, cell, line)
-                        last = lay_past_cache(pixels, start, layer["width"], last, flat, place)
-                        place += layer["width"]
+                for line in range(height):
+                    for cell in range(row * cols, (row + 1) * cols):
+                        start = layer["pixels"] + (number_of(record, numbers, cell) * height + line) * width
+                        last = lay_past_cache(pixels, start, width, last, flat, place)
+                        place += width
     held = min((flat.ctypes.data + place) % WIDTH, place)
     copy(flat, place - held, pixels, last, held)
     settle()

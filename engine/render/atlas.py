@@ -211,11 +211,12 @@ def _checked(name: str, pixels: Pixels, shape: tuple[int, ...]) -> Pixels:
 
 
 def _layers(layout: Layout) -> Records:
-    """What the kernels draw, from below: the background if it is seen, then each grid; see native/compose.py."""
+    """What the kernels draw, from below: the background where it is seen, then each grid; see native/compose.py."""
     layers, dtype = np.zeros(1 + len(layout.grids), LAYER), layout.draw_dtype
-    covered = sum(grid.rows * grid.cols * grid.height * grid.width for grid in layout.grids if not grid.overlay)
-    layers[0] = (0, 0, 1, 1, layout.height, layout.width * 3, 0, -1, -1, -1)
-    pixels, spans = layout.height * layout.width * 3, 0
+    stride, spans = layout.width * 3, 0
+    pixels = layout.height * stride
+    first, last = _bare_lines(layout)
+    layers[0] = (first, 0, 1, 1, last - first, stride, first * stride, -1, -1, -1)
     for layer, grid in zip(layers[1:], layout.grids, strict=True):
         layer["top"], layer["left"], layer["rows"], layer["cols"] = grid.top, grid.left * 3, grid.rows, grid.cols
         layer["height"], layer["width"], layer["pixels"] = grid.height, grid.width * 3, pixels
@@ -224,7 +225,17 @@ def _layers(layout: Layout) -> Records:
         layer["offsets"] = _place(dtype, grid.offsets) if grid.jitter else -1
         pixels += math.prod(_shape(grid))
         spans += grid.num_sprites * grid.height if grid.overlay else 0
-    return layers if covered < layout.height * layout.width else layers[1:]
+    return layers if first < last else layers[1:]
+
+
+def _bare_lines(layout: Layout) -> tuple[int, int]:
+    """From which line to which (not included) a frame has pixels that no grid covers: 0 to 0 if there are none."""
+    covered = np.zeros(layout.height, np.int64)
+    for grid in layout.grids:
+        if not grid.overlay:
+            covered[grid.top : grid.top + grid.rows * grid.height] += grid.cols * grid.width
+    bare = np.flatnonzero(covered < layout.width)
+    return (int(bare[0]), int(bare[-1]) + 1) if bare.size else (0, 0)
 
 
 def _place(dtype: np.dtype[np.void], name: str) -> int:

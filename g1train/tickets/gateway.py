@@ -167,13 +167,14 @@ class Gateway:
 
     def refuse(self, claim: Claim, reason: str) -> None:
         """Turn a group down, and tell everybody why; call it with `changed` held."""
+        reason = reason[:MAX_REASON]
         if self.ledger.refuse(claim, reason):
             self._tell_refused(claim.hand, claim.group, reason)
             self.ring()
 
     def _tell_refused(self, hand: Hand, group: wire.Group, reason: str) -> None:
         """One line here and one to the worker; none here of a worker that is given nothing any more."""
-        line = f"a group of ticket {group.index} is refused: {reason[:MAX_REASON]}"
+        line = f"a group of ticket {group.index} is refused: {reason}"
         barred = self.ledger.refusals(hand) - MAX_REFUSED
         if barred == 0:
             line += f"; that is the last of {MAX_REFUSED}, and this worker is given no more tickets"

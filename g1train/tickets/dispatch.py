@@ -23,7 +23,7 @@ from g1train.tickets.verify import Verify, verified
 log = logging.getLogger("g1")
 FIRST_NOTICE_S, NOTICE_EVERY_S = 3.0, 15.0  # while there is no worker
 QUIET_S = 30.0  # without a group, until it is said who waits for what; and between two such lines
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 0.02  # at what has come: groups that are verified together cost a third of what they cost one by one
 OnGroup = Callable[[wire.Group], None]
 OnFailed = Callable[[Ticket, str], None]
 
@@ -168,8 +168,9 @@ class Dispatcher:
         """What is done or set aside of `missing`, after waiting a little if nothing is; it leaves ledger and set."""
         gateway, ledger = self._gateway, self._gateway.ledger
         with gateway.changed:
-            if not ledger.claims and missing.isdisjoint(ledger.done) and missing.isdisjoint(ledger.failed):
-                gateway.changed.wait(LOOK_EVERY_S)
+            if missing.isdisjoint(ledger.done) and missing.isdisjoint(ledger.failed):
+                ledger.enough = len(missing)
+                gateway.changed.wait_for(lambda: len(ledger.claims) >= ledger.enough, LOOK_EVERY_S)
             gateway.check()
             claims, ledger.claims = ledger.claims, []
         try:

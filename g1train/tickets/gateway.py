@@ -129,7 +129,8 @@ class Gateway:
             case wire.Group() if worker.join.role == "worker":
                 if reason := self.ledger.claim(message, worker.hand):
                     self._tell_refused(worker.hand, message, reason)
-                self.changed.notify_all()
+                if len(self.ledger.claims) >= self.ledger.enough:
+                    self.changed.notify_all()
             case wire.Failure() if worker.join.role == "worker":
                 if self.ledger.failure(message, worker.hand):
                     log.warning("ticket %d failed in %s:\n%s", message.index, message.worker, message.traceback)

@@ -56,6 +56,7 @@ class Ledger:
     done: dict[int, wire.Group] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
+    enough: int = 1  # claims that whoever waits for them wants to hear of at once
     hands: list[Hand] = field(default_factory=list)
     _open: dict[str, Entry] = field(default_factory=dict)
     _pending: Queue = field(default_factory=OrderedDict)

@@ -1,7 +1,7 @@
 """A whole worker with only pyzmq and msgpack: python docs/examples/worker.py TRAINER NODE
 
-It knows no game: it takes tickets that start at a record, shows the node a grey picture, and pays answers by length.
-A message is a map with the key `type`; a ZeroMQ frame holds an array of them.
+It knows no game: it shows the node a grey picture and pays answers by length, for trainers that believe it
+(`Dispatcher(verify=believed)`). A message is a map with the key `type`; a ZeroMQ frame holds an array of them.
 """
 
 import sys

@@ -20,6 +20,7 @@ from engine.net import wire
 
 log = logging.getLogger("g1")
 MAX_PEERS = 1024
+LEFT = "left"  # why a peer that said goodbye is gone
 STRANGER = wire.Fault("you are not known here: send Join first", rejoin=True)
 
 
@@ -90,7 +91,7 @@ class Hub(Generic[P]):
                 case wire.Fault():
                     log.warning("%s reports: %s", "a stranger" if peer is None else peer.join.name, message.reason)
                 case wire.Leave():
-                    self._drop(peer, "left")
+                    self._drop(peer, LEFT)
                 case _ if peer is None:
                     self.post(identity, STRANGER)
                     return

@@ -3,6 +3,8 @@
 ask ─▶ flight ─▶ (atlas, if the node has not got it) Ask ─▶ node ─▶ Answer ─▶ landed
           ▲                                             │
           └─ after a pause, or at the next Welcome ─────┴─ Refusal for now; for good: `on_refused`
+
+An ask that has waited for much longer than is usual is asked again on a new connection, with all the others.
 """
 
 import heapq
@@ -11,7 +13,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -19,21 +21,26 @@ from engine.errors import WireError
 from engine.net import codec, wire
 from engine.net.link import Link
 from engine.rollout import episode
+from engine.rollout.usual import Usual
 
 log = logging.getLogger("g1")
 FIRST_RETRY_S, LAST_RETRY_S = 0.02, 1.0
 REFUSALS_UNTIL_NOTICE = 10
+FIRST_LIMIT_S, LEAST_LIMIT_S = 600.0, 60.0  # of an ask: while nothing is known, and ever
 
 
 @dataclass
 class Flight:
-    """An ask that waits for its answer; `frame` lies in shared memory until that has come, if it went that way."""
+    """An ask that waits for its answer; `frame` lies in shared memory until that has come, if it went that way. Times
+    are those of its first asking, and of when the node was last asked it or put it off."""
 
     play: episode.Play
     chain: episode.Chain
     ask: wire.Ask
     refusals: int = 0
     frame: wire.Frame | None = None
+    asked: float = field(default_factory=time.monotonic)
+    heard: float = field(default_factory=time.monotonic)
 
 
 class AtlasLedger:
@@ -67,6 +74,7 @@ class Asker:
         self._atlases = AtlasLedger()
         self._frames, self._memory = frames, codec.Memory()
         self._on_refused = on_refused
+        self._usual, self._patience = Usual(FIRST_LIMIT_S, LEAST_LIMIT_S), 1
 
     def ask(self, play: episode.Play, chain: episode.Chain, ask: wire.Ask) -> None:
         number = next(self._ids)
@@ -80,6 +88,8 @@ class Asker:
             match message:
                 case wire.Answer():
                     if flight := self.flights.pop(message.id, None):
+                        self._usual.add(time.monotonic() - flight.asked)
+                        self._patience = 1
                         self._release(flight)
                         landed.append((flight, message))
                 case wire.Refusal():
@@ -104,6 +114,23 @@ class Asker:
     @property
     def next_retry_s(self) -> float | None:
         return self._retries[0][0] - time.monotonic() if self._retries else None
+
+    @property
+    def waited_s(self) -> float:
+        """For how long the node has owed an answer."""
+        now = time.monotonic()
+        return max((now - flight.heard for flight in self.flights.values()), default=0.0)
+
+    def renew_if_overdue(self) -> str:
+        """Start over with a node that owes an answer for much longer than is usual, and say so; empty if it does not.
+        Each time until it answers, patience doubles."""
+        waited_s = self.waited_s
+        if not self.link.joined or waited_s <= self._patience * self._usual.limit_s:
+            return ""
+        self._patience *= 2
+        reason = f"it has owed {len(self.flights)} answers for up to {waited_s:.0f} s ({self._usual})"
+        self.link.renew(reason)
+        return f"the node at {self.link.address} beats, but {reason}; asking again on a new connection"
 
     def drop(self, play: episode.Play) -> None:
         """Expect no answers for this play any more."""
@@ -130,6 +157,7 @@ class Asker:
             self._send_to(welcome, flight)
         except WireError as error:
             self._on_refused(flight.play, str(error))
+        flight.heard = time.monotonic()
 
     def _send_to(self, welcome: wire.Welcome, flight: Flight) -> None:
         """With the atlas first if the node has not got it. Raises `WireError` for what is too long."""
@@ -164,6 +192,7 @@ class Asker:
             return
         pause_s = min(FIRST_RETRY_S * 2 ** min(flight.refusals, 10), LAST_RETRY_S)
         flight.refusals += 1
+        flight.heard = time.monotonic()
         if flight.refusals % REFUSALS_UNTIL_NOTICE == 0:
             log.warning("ticket %d: the node puts it off: %s", flight.play.ticket.index, refusal.reason)
         heapq.heappush(self._retries, (time.monotonic() + pause_s, flight.ask.id))

@@ -109,13 +109,18 @@ def open_play(ticket: tickets.Ticket) -> Play:
 
 def look(chains: Sequence[Chain]) -> list[wire.Ask]:
     """What each chain asks at the state where it stands; ids are the caller's to give."""
+    see(chains)
+    return [_ask(chain) for chain in chains]
+
+
+def see(chains: Sequence[Chain]) -> None:
+    """Know the frame, the truth and the hash of the state where each chain stands."""
     for _, some in _by(chains, lambda chain: id(chain.game)):
         game = some[0].game
         records = _side_by_side(some)
         known = zip(some, frames_of(game, records), game.describe(records), state_hash(records).tolist(), strict=True)
         for chain, frame, truth, hashed in known:
             chain.frame, chain.truth, chain.state_hash = frame, truth, hashed
-    return [_ask(chain) for chain in chains]
 
 
 def _side_by_side(chains: Sequence[Chain]) -> Records:

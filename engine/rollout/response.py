@@ -92,12 +92,13 @@ def score(game: Game, state: Records, texts: Sequence[str]) -> Scores:
     num_each = len(texts) // len(state)
     after = branch(state, num_each)
     boards = game.board(state)
-    truths = [truth for truth in game.describe(state) for _ in range(num_each)]
-    responses = [parse(text) for text in texts]
-    actions = np.array([_action(game, response.answer) for response in responses], np.int64)
+    truths = game.describe(state)
+    read = {text: _read(game, text) for text in set(texts)}  # siblings often say the same
+    responses, chosen = zip(*[read[text] for text in texts], strict=True)
+    actions = np.array(chosen, np.int64)
     seen = [
-        _sees(game, response.perception, truth, boards[place // num_each])
-        for place, (response, truth) in enumerate(zip(responses, truths, strict=True))
+        _sees(game, response.perception, truths[place // num_each], boards[place // num_each])
+        for place, response in enumerate(responses)
     ]
     out = game.step(after, actions)
     return Scores(
@@ -112,9 +113,11 @@ def score(game: Game, state: Records, texts: Sequence[str]) -> Scores:
     )
 
 
-def _action(game: Game, answer: str | None) -> int:
-    action = None if answer is None else game.parse(answer)
-    return -1 if action is None else action
+def _read(game: Game, text: str) -> tuple[Response, int]:
+    """An answer taken apart, and the action that it means; -1 where none is readable."""
+    response = parse(text)
+    action = None if response.answer is None else game.parse(response.answer)
+    return response, -1 if action is None else action
 
 
 def _sees(game: Game, perception: str | None, truth: str, board: npt.NDArray[np.uint8]) -> bool:

@@ -6,7 +6,8 @@
 It holds up to `capacity` tickets and has all their asks in flight at once, so that the node never waits. Whatever has
 arrived by the time it looks is dealt with together: tickets are opened, answers scored and messages sent in batches.
 Trainer and node may start later than the worker, and may be restarted: after a node's restart open asks are sent again,
-after a trainer's the tickets held are dropped, because a restarted trainer issues them anew.
+after a trainer's the tickets held are dropped, because a restarted trainer issues them anew. A worker whose node stays
+away gives its tickets back and takes none until it is there again; what goes wrong with a node is told to the trainer.
 
     python -m engine.rollout.worker --trainer tcp://127.0.0.1:5601 --node tcp://127.0.0.1:5602 --name host/0
 """
@@ -31,6 +32,8 @@ from engine.ticket import Ticket
 
 log = logging.getLogger("g1")
 IDLE_S = 0.25
+LOOK_EVERY_S = 1.0  # after nodes and answers that stay away
+NODE_PATIENCE_S = 15.0  # with the tickets that it holds, for a node that is away
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -57,7 +60,9 @@ class Worker:
         self._waiting: list[tuple[Ticket, str]] = []  # with their names
         self._plays: dict[int, episode.Play] = {}  # by id(play)
         self._credit = self._done = 0
-        self._give_up_at = time.monotonic() + wait_s if wait_s else None
+        now = time.monotonic()
+        self._node_seen, self._look_at = now, now
+        self._give_up_at = now + wait_s if wait_s else None
 
     @property
     def idle(self) -> bool:
@@ -82,8 +87,9 @@ class Worker:
         for message in self.trainer.messages():
             self._from_trainer(message)
         self._answered(self.node.arrived())
+        if time.monotonic() >= self._look_at:
+            self._look_after_node()
         for link in (self.trainer, node):
-            link.load = {"waiting": len(self._waiting), "asking": len(self.node.flights), "done": self._done}
             link.tick()  # after reading: beats that waited while a kernel compiled are signs of life
         if not self.trainer.joined and not self.idle:
             self._drop_all()
@@ -91,11 +97,35 @@ class Worker:
             self.node.retry_due()
             waiting, self._waiting = self._waiting, []
             self._open(waiting)
-        if self._credit and not self.draining:
+        if self._credit and not self.draining and self.trainer.joined and self._node_is_near:
             self.trainer.send(wire.Pull(self._credit))
-        self._credit = 0
+            self._credit = 0
         self.trainer.flush()
         node.flush()
+
+    def _look_after_node(self) -> None:
+        """Ask anew for answers that stay away; without a node leave what is held to others. Tells both, and how things
+        stand, to those who look on."""
+        now = time.monotonic()
+        self._look_at = now + LOOK_EVERY_S
+        if self.node.link.joined:
+            self._node_seen = now
+        if reason := self.node.renew_if_overdue():
+            self.trainer.send(wire.Fault(reason))
+        if not self._node_is_near and self.trainer.joined and not self.idle:
+            held, away_s = len(self._waiting) + len(self._plays), now - self._node_seen
+            reason = f"no node at {self.node.link.address} for {away_s:.0f} s: {held} tickets go back"
+            log.warning("%s", reason)
+            self.trainer.send(wire.Fault(reason))
+            self.trainer.send(wire.Leave())  # all that it holds; it is told to join again at its next beat
+            self._drop_all()
+        load = {"waiting": len(self._waiting), "asking": len(self.node.flights), "done": self._done}
+        load |= {"node_away_s": int(now - self._node_seen), "oldest_ask_s": int(self.node.waited_s)}
+        self.trainer.load = self.node.link.load = load
+
+    @property
+    def _node_is_near(self) -> bool:
+        return time.monotonic() - self._node_seen < NODE_PATIENCE_S
 
     def _check_patience(self) -> None:
         """Until both sides were there once, waiting has an end; a restart of theirs later may take as long as it likes.

@@ -10,6 +10,7 @@ sent again, which happens here, while the tickets wait.
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ from g1train.inference.client import NodeClient
 from g1train.inference.frames import AtlasStore
 from g1train.inference.weights import probe, send_weights
 from g1train.learn.learner import Learner
+from g1train.learn.tokens import TokenCheck
 from g1train.run.display import Display
 from g1train.run.folder import Run
 from g1train.run.services import Services
 from g1train.tickets.dispatch import Dispatcher
+from g1train.tickets.verify import verified
 
 LOOK_EVERY_S = 2.0
 ANSWER_WITHIN_S = 10.0
@@ -45,7 +48,9 @@ class Session:
         self.services = services
         address = services.trainer_address if services else config.trainer.address
         keys = read_keys(Path(config.trainer.keys)) if config.trainer.keys else None
-        self.dispatcher = Dispatcher(address, run=config.name, keys=keys, on_notice=display.say)
+        check = TokenCheck(learner.policy.model.config)
+        verify = partial(verified, check=check)
+        self.dispatcher = Dispatcher(address, run=config.name, keys=keys, on_notice=display.say, verify=verify)
         self.node_address = services.node_address if services else config.node.address
         timeout_s = config.trainer.transfer_timeout_s
         self.client = NodeClient(self.node_address, name="trainer", keys=keys, timeout_s=timeout_s)

@@ -1,6 +1,7 @@
 """The thread behind the dispatcher: a ROUTER socket that gives workers tickets and takes their results.
 
     Join ─▶ Welcome        Pull ─▶ credit ─▶ Work        Group, Failure ─▶ Ledger        Leave, silence ─▶ issued again
+                                             └─ held for much longer than is usual ─▶ lent to idle workers as well
 
 It shares its ledger with the main thread under the condition `changed`, which it notifies of results.
 """
@@ -9,33 +10,22 @@ import contextlib
 import logging
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 
 import zmq
 
 from engine.errors import WorkerError
 from engine.net import sockets, wire
-from engine.net.hub import Hub, Peer
-from engine.ticket import Ticket
-from g1train.tickets.ledger import Ledger
+from engine.net.hub import LEFT, Hub
+from g1train.tickets import standing
+from g1train.tickets.entries import Claim, Hand
+from g1train.tickets.giver import Giver, WorkerPeer
+from g1train.tickets.ledger import MAX_REFUSED, Ledger
 
 log = logging.getLogger("g1")
 READ_AT_ONCE = 256  # parcels
-
-
-@dataclass
-class WorkerPeer(Peer):
-    """A connected worker: the names of the tickets that it was sent, and how many more it can hold."""
-
-    credit: int = 0
-    held: set[str] = field(default_factory=set)
-
-    @property
-    def holds(self) -> int:
-        return len(self.held)
+MAX_REASON = 300  # characters on a line of the console
 
 
 class Gateway:
@@ -44,12 +34,12 @@ class Gateway:
     def __init__(self, address: str, run: str, keys: sockets.Keys | None, timeout_s: float) -> None:
         self.changed = threading.Condition()
         self.ledger = Ledger()
-        self.hub: Hub[WorkerPeer] = Hub(WorkerPeer, self._welcome, self.report, self._gone, timeout_s)
+        self.hub: Hub[WorkerPeer] = Hub(self._arrived, self._welcome, self.report, self._gone, timeout_s)
+        self._giver = Giver(self.hub, self.ledger)
         self.version = -1
         """Policy version of the newest tickets, for reports."""
         self.crash: Exception | None = None
         self._run, self._closing, self._drain_asked = run, False, False
-        self._cell = b""  # identity of the worker that is kept clear for suspects
         context: sockets.Context = zmq.Context.instance()
         self._router: sockets.Socket = context.socket(zmq.ROUTER)
         try:
@@ -66,7 +56,7 @@ class Gateway:
 
     @property
     def workers(self) -> list[WorkerPeer]:
-        return [peer for peer in self.hub.peers.values() if peer.join.role == "worker"]
+        return self._giver.workers
 
     def ring(self) -> None:
         """Wake the thread: there are new tickets. Call it with `changed` held."""
@@ -99,10 +89,13 @@ class Gateway:
                 sockets.wait((self._router, self._door), max(beat_at - time.monotonic(), 0.0))
                 with self.changed:
                     self._read_some()
+                    if self._drain_asked:
+                        self._drain()
+                    self._giver.hand_out()
                     if time.monotonic() >= beat_at:
                         self.hub.beat()
+                        self._giver.lend()
                         beat_at = time.monotonic() + wire.HEARTBEAT_S
-                    self._hand_out()
                     outgoing = list(self.hub.outgoing())
                 for identity, parcel in outgoing:
                     try:
@@ -134,12 +127,12 @@ class Gateway:
     def _receive(self, worker: WorkerPeer, message: wire.AnyMessage) -> None:
         match message:
             case wire.Group() if worker.join.role == "worker":
-                worker.held.discard(message.ticket)
-                self.ledger.group(message, worker.identity)
-                self.changed.notify_all()
+                if reason := self.ledger.claim(message, worker.hand):
+                    self._tell_refused(worker.hand, message, reason)
+                if len(self.ledger.claims) >= self.ledger.enough:
+                    self.changed.notify_all()
             case wire.Failure() if worker.join.role == "worker":
-                worker.held.discard(message.ticket)
-                if self.ledger.failure(message, worker.identity):
+                if self.ledger.failure(message, worker.hand):
                     log.warning("ticket %d failed in %s:\n%s", message.index, message.worker, message.traceback)
                 self.changed.notify_all()
             case wire.Pull() if worker.join.role == "worker":
@@ -162,51 +155,48 @@ class Gateway:
             self.hub.counts[name] = count
         gauges = {
             "tickets_pending": self.ledger.num_pending,
-            "tickets_in_flight": self.ledger.num_open - self.ledger.num_pending,
+            "tickets_in_flight": self.ledger.num_held,
             "groups_to_collect": len(self.ledger.done),
             "tickets_set_aside": len(self.ledger.failed),
         }
         return self.hub.report("trainer", self._run, self.version, dict(gauges))
 
+    def standing(self) -> str:
+        """Who waits for what; call it with `changed` held."""
+        holders = [standing.Holder(worker.hand, worker.credit, worker.load) for worker in self.workers]
+        return standing.line(self.ledger, holders)
+
+    def refuse(self, claim: Claim, reason: str) -> None:
+        """Turn a group down, and tell everybody why; call it with `changed` held."""
+        reason = reason[:MAX_REASON]
+        if self.ledger.refuse(claim, reason):
+            self._tell_refused(claim.hand, claim.group, reason)
+            self.ring()
+
+    def _tell_refused(self, hand: Hand, group: wire.Group, reason: str) -> None:
+        """One line here and one to the worker; none here of a worker that is given nothing any more."""
+        line = f"a group of ticket {group.index} is refused: {reason}"
+        barred = self.ledger.refusals(hand) - MAX_REFUSED
+        if barred == 0:
+            line += f"; that is the last of {MAX_REFUSED}, and this worker is given no more tickets"
+        if barred <= 0:
+            log.warning("worker %s: %s", hand.worker, line)
+        for worker in self.workers:
+            if worker.hand is hand:
+                self.hub.post(worker.identity, wire.Fault(line))
+
+    def _arrived(self, identity: bytes, join: wire.Join, heard: float, joined: float) -> WorkerPeer:
+        hand = self.ledger.join(join.name) if join.role == "worker" else Hand(join.name)
+        return WorkerPeer(identity, join, heard, joined, hand=hand)
+
     def _gone(self, worker: WorkerPeer, why: str) -> None:
         if worker.join.role == "worker":
-            lost = self.ledger.lost(worker.identity)
+            lost = self.ledger.gone(worker.hand, died=why != LEFT)
             log.info("worker %s %s; %d tickets are issued again", worker.join.name, why, lost)
             self.changed.notify_all()
 
-    def _choose_cell(self) -> WorkerPeer | None:
-        """While there are suspects, one worker is kept clear for them, until it has played the last."""
-        cell = next((worker for worker in self.workers if worker.identity == self._cell), None)
-        if self.ledger.has_suspects:
-            cell = cell or min(self.workers, key=lambda one: one.holds, default=None)
-        elif cell is not None and not cell.held:
-            cell = None
-        self._cell = b"" if cell is None else cell.identity
-        return cell
-
-    def _hand_out(self) -> None:
-        """Tickets one by one to whoever has the most credit left, then one message a worker."""
-        if self._drain_asked:
-            self._drain_asked = False
-            for worker in self.workers:
-                worker.credit = 0
-                self.hub.post(worker.identity, wire.Drain())
-        work: dict[bytes, list[tuple[Ticket, str]]] = defaultdict(list)
-
-        def give(worker: WorkerPeer, take: Callable[[bytes], tuple[Ticket, str]]) -> None:
-            ticket, name = take(worker.identity)
-            worker.credit -= 1
-            worker.held.add(name)
-            work[worker.identity].append((ticket, name))
-
-        cell = self._choose_cell()
-        if cell is not None and cell.credit and not cell.held and self.ledger.has_suspects:
-            give(cell, self.ledger.take_suspect)
-        ready = [worker for worker in self.workers if worker.credit and worker is not cell]
-        while self.ledger.has_pending and ready:
-            worker = max(ready, key=lambda one: one.credit)
-            give(worker, self.ledger.take)
-            if not worker.credit:
-                ready.remove(worker)
-        for identity, pairs in work.items():
-            self.hub.post(identity, wire.Work([ticket for ticket, _ in pairs], [name for _, name in pairs]))
+    def _drain(self) -> None:
+        self._drain_asked = False
+        for worker in self.workers:
+            worker.credit = 0
+            self.hub.post(worker.identity, wire.Drain())

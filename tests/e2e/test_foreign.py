@@ -10,12 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from engine.errors import WorkerError
 from engine.game import start_states
 from engine.start import make_game
 from engine.ticket import GameSpec, Start
 from g1train.inference.client import NodeClient
 from g1train.tickets.dispatch import Dispatcher
 from g1train.tickets.rollout import OneGame, group_tickets
+from g1train.tickets.verify import believed
 from tests import processes
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -41,7 +43,7 @@ def test_a_foreign_worker(tmp_path: Path) -> None:
         for place, ticket in enumerate(group_tickets(1, "foreign", 0, 12, [OneGame(GAME)], num_samples=3))
     ]
     with (
-        Dispatcher(f"ipc://{tmp_path}/trainer") as dispatcher,
+        Dispatcher(f"ipc://{tmp_path}/trainer", verify=believed) as dispatcher,
         processes.node(node_address, "oracle"),
         example("worker.py", dispatcher.address, node_address) as worker,
     ):
@@ -52,6 +54,20 @@ def test_a_foreign_worker(tmp_path: Path) -> None:
     for group in groups:
         (one,) = group.rounds
         assert [score.game_reward for score in one.scores] == [len(sample.text) for sample in one.samples]
+
+
+def test_a_trainer_that_verifies_does_not_believe_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    node_address = f"ipc://{tmp_path}/node"
+    record = start_states(make_game(GAME), [1], 20).tobytes()
+    (ticket,) = group_tickets(1, "foreign", 0, 1, [OneGame(GAME)], num_samples=3)
+    with (
+        Dispatcher(f"ipc://{tmp_path}/trainer") as dispatcher,
+        processes.node(node_address, "oracle"),
+        example("worker.py", dispatcher.address, node_address),
+        pytest.raises(WorkerError, match="its start_hash is 0, where"),
+    ):
+        dispatcher.play([msgspec.structs.replace(ticket, start=Start(record=record))], deadline_s=DEADLINE_S)
+    assert "worker example-worker: a group of ticket 0 is refused" in caplog.text
 
 
 def test_a_foreign_node(tmp_path: Path) -> None:

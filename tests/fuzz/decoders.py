@@ -1,6 +1,6 @@
 """Everything that makes something of bytes from outside, as functions bytes -> None that may raise nothing.
 
-parcel      a ZeroMQ frame, on to messages, and through a hub to a ledger
+parcel      a ZeroMQ frame, on to messages, and through a hub to a ledger, whose groups are verified
 atlas       an atlas's bytes
 frame       a frame of any codec, from a MessagePack map
 record      a game's record
@@ -24,6 +24,7 @@ from engine.ticket import GameSpec, ticket_hash
 from g1train.inference.frames import AtlasStore
 from g1train.tickets.ledger import Ledger
 from g1train.tickets.rollout import OneGame, group_tickets
+from g1train.tickets.verify import verified
 
 GAME = make_game(GameSpec("2048", {"tile_px": 28, "strip": False}))
 TICKETS = group_tickets(1, "fuzz", 0, 4, [OneGame(GameSpec("2048"))], num_samples=1)
@@ -34,13 +35,16 @@ def parcel(data: bytes) -> None:
     hub: Hub[Peer] = Hub(Peer, lambda: wire.Welcome("fuzzed"), lambda: hub.report("fuzzed", "", 0, {}), lambda *_: None)
     ledger = Ledger()
     ledger.submit(TICKETS)
+    hand = ledger.join("fuzzer")
+    while ledger.take(hand):
+        pass
     list(hub.receive(b"peer", [wire.encode(wire.Join("worker", "fuzzer", 1))]))
-    for peer, message in hub.receive(b"peer", [data]):
+    for _, message in hub.receive(b"peer", [data]):
         match message:
             case wire.Group():
-                ledger.group(message, peer.identity)
+                ledger.claim(message, hand)
             case wire.Failure():
-                ledger.failure(message, peer.identity)
+                ledger.failure(message, hand)
             case wire.Atlas():
                 _only(WireError, functools.partial(AtlasStore().add, message))
             case wire.Ask():
@@ -49,6 +53,7 @@ def parcel(data: bytes) -> None:
                         _draw(turn.frame)
             case _:
                 pass
+    verified(ledger.claims)
     list(hub.outgoing())
 
 

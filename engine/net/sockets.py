@@ -25,7 +25,7 @@ __all__ = [
 Socket = zmq.Socket[Any]
 Context = zmq.Context[Any]
 MAX_PARCELS_WAITING = 1000  # for one client of a server; of those that have some size the bytes count (outbox.py)
-MAX_PARCELS_UNREAD = 2  # from one client of a server, or its server: each may have 64 MiB (with 1 no handshake ends)
+MAX_PARCELS_UNREAD = 2  # from one client of a server: each may have 64 MiB (with 1 no handshake ends)
 COUNTED_BYTES = 1024  # a parcel beyond this is handed to libzmq as it is, with a tracker, else as a copy
 CUT_OFF_BYTES = wire.MAX_PARCEL_BYTES + (1 << 20)  # between the two the sender is told; beyond, it is cut off unread
 GIVEN_UP_MS = 60_000  # a client whose machine takes no bytes for so long is cut off by the kernel
@@ -90,6 +90,7 @@ def connect(socket: Socket, address: str, keys: Keys | None = None, server: str 
     With keys, `server` names whose public key must be found there: `trainer` or `node`.
     """
     _prepare(socket, address, keys)
+    socket.set(zmq.RCVHWM, MAX_PARCELS_WAITING)  # its server has limits in bytes; what has come is dealt with together
     socket.set(zmq.IMMEDIATE, 1)
     socket.set(zmq.RECONNECT_IVL, 50)
     socket.set(zmq.RECONNECT_IVL_MAX, 1000)

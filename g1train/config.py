@@ -151,7 +151,9 @@ class TrainerConfig(Section, frozen=True):
     """The DeepSpeed learner."""
 
     address: str = "tcp://127.0.0.1:5755"
-    keys: str = ""  # the trainer's secret key file (`g1 keys`), needed where address or node.address is not loopback
+    # The trainer's secret key file (`g1 keys`), for --external: needed where address or node.address is not loopback,
+    # and wise on a machine with other users. Node and pool of our own talk where only this user can.
+    keys: str = ""
     zero_stage: Annotated[int, msgspec.Meta(ge=0, le=1)] = 0  # 1 shards the optimiser; more needs more ranks than one
     rows_per_micro_batch: Positive = 8  # prompts (each with all its answers) a forward pass
     logit_chunk: Positive = 4096  # answer tokens whose logits over the vocabulary are held at once

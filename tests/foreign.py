@@ -43,6 +43,6 @@ class Foreign:
 @contextmanager
 def connected(address: str) -> Iterator[Foreign]:
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        socket.linger = 0
+        socket.linger = 1000  # a server reads no further ahead than it must: what was said last is still on its way
         socket.connect(address)
         yield Foreign(socket)

@@ -12,6 +12,7 @@ public key shuts its owner out at the next connection, and adding one lets a new
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from zmq.utils import z85
 from zmq.utils.monitor import parse_monitor_message
 
 from engine.errors import ConnectError
+from engine.net.said import visible
 
 log = logging.getLogger("g1")
 NAMES = ("trainer", "node", "pool", "monitor")
@@ -30,6 +32,7 @@ SECRET, PUBLIC = ".secret", ".public"
 KEY_HELP = "make keys with: g1 keys FOLDER"
 ZAP_ADDRESS = "inproc://zeromq.zap.01"
 LOOK_FOR_SERVERS_MS = 500
+AFTER_ERROR_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,17 @@ class Keys:
         return _read(self.folder / f"{name}{PUBLIC}", 1)[0]
 
     def owner(self, public: bytes) -> str | None:
-        """Whose public key that is, as the folder stands now; None for a stranger's."""
-        for path in sorted(self.folder.glob(f"*{PUBLIC}")):
+        """Whose public key that is, as the folder stands now; None for a stranger's. Raises `OSError` where that cannot
+        be known, as when this process has too many files open."""
+        for name in sorted(os.listdir(self.folder)):
+            if not name.endswith(PUBLIC):
+                continue
             try:
-                found = path.read_bytes().strip()
-            except OSError:  # taken away just now, or no file at all: nobody's key
+                found = (self.folder / name).read_bytes().strip()
+            except (FileNotFoundError, IsADirectoryError, PermissionError):  # taken away just now, or nobody's key
                 continue
             if found == public:
-                return path.stem
+                return visible(name.removesuffix(PUBLIC))
         return None
 
 
@@ -106,6 +112,7 @@ class Doorman:
 
     def __init__(self, context: "zmq.Context[Any]") -> None:
         self._servers: dict[bytes, tuple[Keys, Callable[[str], None]]] = {}
+        self._noted: set[str] = set()
         self._watched: dict[zmq.Socket[Any], Callable[[str], None]] = {}
         self._changed = threading.Lock()
         self._context: zmq.Context[Any] = zmq.Context.shadow(context.underlying)
@@ -129,16 +136,27 @@ class Doorman:
             self._watched[monitor] = on_refused
 
     def _serve(self) -> None:
-        try:
-            while True:
+        """Outlives everything but its context: without it nobody could join any more."""
+        while True:
+            try:
                 for socket in self._ready():
                     if socket is self._socket:
                         socket.send_multipart(self._answer(socket.recv_multipart()))
                     else:
                         self._strange(socket)
-        except zmq.ZMQError:  # the context ends, and with it the servers
-            for socket in (self._socket, *self._watched):
-                socket.close()
+            except zmq.ContextTerminated:
+                for socket in (self._socket, *self._watched):
+                    socket.close()
+                return
+            except Exception as error:
+                self._note("the doorman goes on after", error)
+                time.sleep(AFTER_ERROR_S)
+
+    def _note(self, what: str, error: Exception) -> None:
+        """Say it once of each kind."""
+        if (kind := f"{type(error).__name__} {getattr(error, 'errno', '')}") not in self._noted:
+            self._noted.add(kind)
+            log.warning("%s %r (said once)", what, error)
 
     def _ready(self) -> "list[zmq.Socket[Any]]":
         poller = zmq.Poller()
@@ -158,15 +176,20 @@ class Doorman:
             self._watched[monitor]("a client without keys, or with another public key of this server")
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
-        version, number, domain, address, _, mechanism, *credentials = request
-        keys, on_refused = self._servers.get(domain, (None, print))
-        owner = None
-        if keys is not None and mechanism == b"CURVE" and len(credentials) == 1:
-            owner = keys.owner(z85.encode(credentials[0]))
-        if owner is None:
+        """What libzmq is told; if anything goes wrong, that is a no: without an answer it would ask no more."""
+        head = request[:2]
+        try:
+            _, _, domain, address, _, mechanism, *credentials = request
+            keys, on_refused = self._servers[domain]
+            owner = None
+            if mechanism == b"CURVE" and len(credentials) == 1:
+                owner = keys.owner(z85.encode(credentials[0]))
+            if owner is not None:
+                return [*head, b"200", b"OK", owner.encode(), b""]
             on_refused(f"{address.decode('ascii', 'replace')}, whose key is not among the public keys here")
-            return [version, number, b"400", b"unknown key", b"", b""]
-        return [version, number, b"200", b"OK", owner.encode(), b""]
+        except Exception as error:
+            self._note("a client is kept out, because its key could not be looked up:", error)
+        return [*head, b"400", b"unknown key", b"", b""]
 
 
 _doormen: "WeakKeyDictionary[zmq.Context[Any], Doorman]" = WeakKeyDictionary()

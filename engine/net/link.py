@@ -8,8 +8,10 @@ hears nothing, or whose connection breaks, starts over on a fresh socket, so tha
 after it.
 """
 
+import itertools
 import logging
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from typing import Literal
@@ -28,6 +30,7 @@ JOIN_AGAIN_S = 3.0
 KNOCK_AGAIN_S = 1.0
 TRY_AGAIN_S = 0.05
 FIRST_NOTICE_S, NOTICE_EVERY_S = 3.0, 10.0
+_attempts = itertools.count(1)  # of all links of this process: a client may follow an earlier one with the same Join
 REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
 
 
@@ -47,7 +50,7 @@ class Link:
         self.trouble = ""
         """Why the server does not let us in, once that is known."""
         self._context, self._join, self._keys = context, join, keys
-        self._attempt, self._broken = 0, False
+        self._broken = self._told_of_alias = False
         self._notice_at = time.monotonic() + FIRST_NOTICE_S
         self._outbox: list[bytes] = []
         self._monitor: sockets.Socket
@@ -100,8 +103,7 @@ class Link:
             self._beat_at = now + wire.HEARTBEAT_S
             self.send(wire.Beat(self.load))
         elif not self._asked:
-            self._attempt += 1
-            self._asked = self._put(wire.encode(msgspec.structs.replace(self._join, attempt=self._attempt)))
+            self._asked = self._put(wire.encode(msgspec.structs.replace(self._join, attempt=next(_attempts))))
             self._beat_at = now + TRY_AGAIN_S
             self._heard = now
 
@@ -122,7 +124,8 @@ class Link:
             return f"it refuses the key '{self._keys.name}': give it {self._keys.name}.public"
         if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
             return "it speaks without keys: give it its own, or do without them here"
-        return f"{self._keys.folder / self.server}.public is not its key: copy the right one here"
+        wrong = f"{self._keys.folder / self.server}.public is not its key"  # or the node hung up before that was clear:
+        return f"{wrong}, or it speaks without keys: copy the right one here, or do without"
 
     def _put(self, parcel: bytes) -> bool:
         try:
@@ -165,8 +168,16 @@ class Link:
                 if isinstance(message, wire.Welcome):
                     self.welcome, self.trouble = message, ""
                     log.info("joined the %s at %s", self.server, self.address)
+                    self._note_alias(message.known_as)
                 if not isinstance(message, wire.Beat):
                     yield message
+
+    def _note_alias(self, known_as: str) -> None:
+        """Say once that another client has our name."""
+        if known_as and not self._told_of_alias:
+            who = f"another {self._join.role} is called {self._join.name} at the {self.server} at {self.address}"
+            log.warning("%s: this one goes by %s there; give each a --name of its own", who, known_as)
+            self._told_of_alias = True
 
     def close(self) -> None:
         """Say goodbye, if anybody listens, and close."""
@@ -175,5 +186,6 @@ class Link:
         self._close(500)
 
 
-def join_as(role: Role, name: str) -> wire.Join:
-    return wire.Join(role, name, os.getpid())
+def join_as(role: Role, name: str, life: str = "") -> wire.Join:
+    """What a client of that name joins with, again and again; `life` is what its supervisor gave it."""
+    return wire.Join(role, name, os.getpid(), life=life or secrets.token_hex(8))

@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 from engine.errors import G1Error
+from engine.net.said import visible
 
 PR_SET_PDEATHSIG = 1
 READY_LINE = "ready"
 MENDABLE_STATUS = 2  # exit status of what a person has to mend: starting it again would not help
 TOLD_TO_STOP_STATUS = 143  # of a worker that a signal ended; one that the trainer sent home ends with 0
+LIFE = "G1_LIFE"  # what a supervisor gives all processes that follow one another in one place (`wire.Join.life`)
 LAST_WORDS = "G1_LAST_WORDS"  # how the process that this one replaces ended: told to the trainer, whose console counts
 
 
@@ -55,7 +57,7 @@ def reported(program: str) -> Iterator[None]:
     try:
         yield
     except G1Error as error:
-        print(f"{program}: {error}", file=sys.stderr, flush=True)
+        print(f"{program}: {visible(str(error))}", file=sys.stderr, flush=True)
         raise SystemExit(MENDABLE_STATUS) from None
 
 

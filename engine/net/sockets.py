@@ -6,8 +6,6 @@ reach it, or dials there, needs keys (engine/net/keys.py).
 """
 
 import os
-import re
-import socket as socketlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,51 +14,32 @@ import zmq
 
 from engine.errors import ConnectError
 from engine.net import wire
+from engine.net.address import ABSTRACT, IPC, check_address, host_is_unknown, is_ipv6, is_loopback, is_open_to_users
 from engine.net.keys import KEY_HELP, Keys, doorman, read_keys
 
 __all__ = [
-    "Context", "Keys", "Socket", "bind", "connect", "host_is_unknown", "key_of", "read_keys", "unbind", "wait",
-    "why_undelivered",
+    "Context", "Keys", "Socket", "bind", "connect", "host_is_unknown", "is_done", "is_open_to_users", "key_of",
+    "read_keys", "unbind", "wait", "why_undelivered",
 ]  # fmt: skip
 
 Socket = zmq.Socket[Any]
 Context = zmq.Context[Any]
-IPC = "ipc://"
-ADDRESS = re.compile(r"(?:ipc|inproc)://.+|tcp://(?P<host>[^\s:/\[\]]+|\[[^\s\]]+\]):(?P<port>\d{1,6}|\*)")
-MAX_PORT = 65535
-MAX_PARCELS_WAITING = 1000  # for or from one client of a server
-LOOPBACK = ("ipc://", "inproc://", "tcp://127.", "tcp://localhost:", "tcp://[::1]:")
-CUT_OFF_BYTES = 2 * wire.MAX_PARCEL_BYTES  # between the two the sender is told; beyond, its connection is closed unread
+MAX_PARCELS_WAITING = 1000  # for one client of a server; of those that have some size the bytes count (outbox.py)
+MAX_PARCELS_UNREAD = 2  # from one client of a server: each may have 64 MiB (with 1 no handshake ends)
+COUNTED_BYTES = 1024  # a parcel beyond this is handed to libzmq as it is, with a tracker, else as a copy
+CUT_OFF_BYTES = wire.MAX_PARCEL_BYTES + (1 << 20)  # between the two the sender is told; beyond, it is cut off unread
+GIVEN_UP_MS = 60_000  # a client whose machine takes no bytes for so long is cut off by the kernel
 _files: dict[str, int] = {}  # inode of each Unix socket that we have bound, by its address
-
-
-def check_address(address: str) -> None:
-    """Raises `ConnectError` for what is no address."""
-    found = ADDRESS.fullmatch(address)
-    if found is None or ((found["port"] or "*") != "*" and int(found["port"]) > MAX_PORT):
-        raise ConnectError(
-            f"{address!r} is no address: give tcp://HOST:PORT, with a port up to {MAX_PORT}, or ipc://FILE"
-        )
-
-
-def host_is_unknown(address: str) -> bool:
-    """Is it the name of a host that cannot be found? Asks the name service, which may take seconds."""
-    found = ADDRESS.fullmatch(address)
-    if found is None or not found["host"]:
-        return False
-    try:
-        socketlib.getaddrinfo(found["host"].strip("[]"), None)
-    except OSError:
-        return True
-    return False
 
 
 def _prepare(socket: Socket, address: str, keys: Keys | None) -> None:
     check_address(address)
-    if keys is None and not address.startswith(LOOPBACK):
+    if keys is None and not is_loopback(address):
         raise ConnectError(f"{address} can be reached from other machines, so it needs keys; {KEY_HELP}")
-    socket.set_hwm(0)
+    socket.set(zmq.SNDHWM, 0)
+    socket.set(zmq.RCVHWM, MAX_PARCELS_UNREAD)
     socket.set(zmq.LINGER, 0)
+    socket.set(zmq.IPV6, is_ipv6(address))
     socket.set(zmq.MAXMSGSIZE, CUT_OFF_BYTES)
     if keys is not None:
         socket.set(zmq.CURVE_PUBLICKEY, keys.public)
@@ -81,7 +60,9 @@ def bind(
         address = address[:-1] + "*"
     if socket.type == zmq.ROUTER:
         socket.set(zmq.ROUTER_MANDATORY, 1)  # what cannot be delivered is told
-        socket.set_hwm(MAX_PARCELS_WAITING)
+        socket.set(zmq.SNDHWM, MAX_PARCELS_WAITING)
+        socket.set(zmq.TCP_MAXRT, GIVEN_UP_MS)
+        socket.copy_threshold = COUNTED_BYTES
     try:
         socket.bind(address)
     except zmq.ZMQError as error:
@@ -90,7 +71,7 @@ def bind(
             remedy = "stop the process that has it, or choose another (port 0 takes any free one)"
         raise ConnectError(f"cannot listen at {address}: {os.strerror(error.errno or 0)}; {remedy}") from error
     bound = socket.get_string(zmq.LAST_ENDPOINT)
-    if bound.startswith(IPC) and not bound.startswith("ipc://@"):
+    if bound.startswith(IPC) and not bound.startswith(ABSTRACT):
         _files[bound] = os.stat(bound.removeprefix(IPC)).st_ino
     return bound
 
@@ -109,6 +90,7 @@ def connect(socket: Socket, address: str, keys: Keys | None = None, server: str 
     With keys, `server` names whose public key must be found there: `trainer` or `node`.
     """
     _prepare(socket, address, keys)
+    socket.set(zmq.RCVHWM, MAX_PARCELS_WAITING)  # its server has limits in bytes; what has come is dealt with together
     socket.set(zmq.IMMEDIATE, 1)
     socket.set(zmq.RECONNECT_IVL, 50)
     socket.set(zmq.RECONNECT_IVL_MAX, 1000)
@@ -128,6 +110,13 @@ def key_of(frames: Sequence[zmq.Frame]) -> str:
         return str(frames[-1].get("User-Id"))
     except zmq.ZMQError:  # no key, no name
         return ""
+
+
+def is_done(tracker: zmq.MessageTracker | None) -> Callable[[], bool]:
+    """Has the network taken what was sent with that tracker?"""
+    if tracker is None:
+        return lambda: True
+    return lambda: tracker.done
 
 
 def why_undelivered(error: zmq.ZMQError) -> str:

@@ -32,8 +32,10 @@ ATLAS_SLOTS = 16  # a node keeps this many atlases a connection, dropping the le
 MAX_CREDIT = 4096  # tickets that one worker can hold
 MAX_SAMPLES = 4096  # answers to one ask
 MAX_TOKENS = 1 << 17  # of one answer
+JOIN_BYTES = 4096  # of a parcel that begins with a Join: a stranger's is not looked at if it is longer
 MAX_REASON = 20_000  # characters of a traceback, or why something was refused
 
+Part = bytes | memoryview
 Few = msgspec.Meta(max_length=64)
 Many = msgspec.Meta(max_length=MAX_CREDIT)
 Reason = Annotated[str, msgspec.Meta(max_length=MAX_REASON)]
@@ -163,7 +165,9 @@ class Round(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Join(Message, frozen=True):
     """First message of every connection. Example: `Join("worker", "host-1/0", 4242)`.
 
-    `attempt` counts a client's connections: those that it gave up may be read after the one that it has now.
+    `attempt` counts a client's connections: those that it gave up may be read after the one that it has now. `life` is
+    drawn at random when a client starts, and tells it from others of its name; a supervisor gives all processes that
+    follow one another in one place the same.
     """
 
     role: Literal["worker", "trainer", "monitor"]
@@ -171,12 +175,14 @@ class Join(Message, frozen=True):
     pid: int
     protocol: int = PROTOCOL
     attempt: int = 0
+    life: Name = ""
 
 
 class Welcome(Message, frozen=True):
     """Answer to `Join`. `needs_state`: asks must carry the record (scripted players). `version`: what a node serves, -1
     before it has any weights confirmed; `backend` names it. `codecs` are those that a node reads; `machine` says which
-    processes can read its memory (`engine.net.codec.machine`)."""
+    processes can read its memory (`engine.net.codec.machine`). `known_as` is what the client goes by here where another
+    has its name; else empty."""
 
     name: Name
     run: str = ""
@@ -185,6 +191,7 @@ class Welcome(Message, frozen=True):
     version: int = -1
     codecs: Annotated[tuple[Codec, ...], Few] = ("sprites", "pixels")
     machine: str = ""
+    known_as: Name = ""
 
 
 class Pull(Message, frozen=True):
@@ -307,7 +314,7 @@ class PeerReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     joined_s: float
     silent_s: float
     holds: int
-    load: dict[str, int]
+    load: Annotated[dict[Name, int], Few]
 
 
 class Report(Message, frozen=True):
@@ -320,8 +327,8 @@ class Report(Message, frozen=True):
     up_s: float
     version: int
     peers: Annotated[list[PeerReport], Many]
-    counts: dict[str, int]
-    gauges: dict[str, float]
+    counts: Annotated[dict[Name, int], Few]
+    gauges: Annotated[dict[Name, float], Few]
     backend: str = ""
 
 
@@ -384,7 +391,12 @@ def encode(*messages: AnyMessage) -> bytes:
     return parcel
 
 
-def decode(parts: Sequence[bytes]) -> list[AnyMessage]:
+def may_join(parts: Sequence[Part]) -> bool:
+    """Is it worth while to decode what a stranger sends? Only a small parcel with a Join is."""
+    return len(parts) == 1 and len(parts[0]) <= JOIN_BYTES and b"join" in bytes(parts[0])
+
+
+def decode(parts: Sequence[Part]) -> list[AnyMessage]:
     """The messages of what a socket received. Raises `WireError` unless that is exactly one parcel of known, well-typed
     messages; what is decoded takes no more than a small multiple of the parcel's size."""
     if len(parts) != 1:

@@ -4,13 +4,10 @@ Text is drawn several times too large with the font that comes with pygame, so t
 machine, then scaled down to the width and height it may take; wide numbers on small tiles come out narrow, not tiny.
 """
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-
-os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it prints a greeting on import otherwise
 import pygame
 
 from engine.render.atlas import Atlas, Layout

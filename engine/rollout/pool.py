@@ -12,6 +12,7 @@ kernel kills the workers.
 import argparse
 import logging
 import os
+import secrets
 import selectors
 import socket
 import subprocess
@@ -40,6 +41,7 @@ class Child:
 
     name: str
     command: list[str]
+    life: str = field(default_factory=lambda: secrets.token_hex(8))  # of all of them: each takes the place of the last
     running: subprocess.Popen[bytes] | None = None
     output: IO[bytes] | None = None
     started: float = 0.0
@@ -58,7 +60,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **ONE_THREAD, process.LAST_WORDS: self.last_words},
+            env={**os.environ, **ONE_THREAD, process.LAST_WORDS: self.last_words, process.LIFE: self.life},
             start_new_session=True,  # Ctrl-C in a terminal reaches the supervisor alone, which tells its workers
         )
         self.output = self.running.stdout
@@ -214,15 +216,17 @@ def run_pool(
     keys: Path | None = None,
     frames: codec.Setting = "auto",
     wait_s: float = 0.0,
+    name: str = "",
 ) -> None:
     """Supervise until told to stop; call it from a main thread. Raises `WorkerError` if no worker can be kept alive.
 
-    Workers give up when trainer and node cannot be reached within `wait_s`; 0 waits for ever.
+    Workers give up when trainer and node cannot be reached within `wait_s`; 0 waits for ever. `name` is the
+    pool's, by default its host and process: its workers are name/0, name/1 and so on.
     """
     if num_workers < 1:
         raise ValueError(f"num_workers is {num_workers}; a pool needs at least one")
-    host = f"{socket.gethostname()}-{os.getpid()}"
-    names = [f"{host}/{number}" for number in range(num_workers)]
+    name = name or f"{socket.gethostname()}-{os.getpid()}"
+    names = [f"{name}/{number}" for number in range(num_workers)]
     children = [Child(name, worker_command(trainer, node, name, capacity, keys, frames, wait_s)) for name in names]
     supervisor = Supervisor(children)
     supervisor.run(process.Stop(at_once=supervisor.kill))

@@ -50,11 +50,13 @@ class Worker:
         keys: sockets.Keys | None = None,
         frames: codec.Setting = "auto",
         wait_s: float = 0.0,
+        life: str = "",
     ) -> None:
         context: sockets.Context = zmq.Context.instance()
         self.name, self.capacity = name, min(capacity, wire.MAX_CREDIT)
-        self.trainer = Link(context, trainer, "trainer", join_as("worker", name), keys)
-        node_link = Link(context, node, "node", join_as("worker", name), keys)
+        join = join_as("worker", name, life)
+        self.trainer = Link(context, trainer, "trainer", join, keys)
+        node_link = Link(context, node, "node", join, keys)
         self.node = Asker(node_link, frames, self._give_up)
         self.draining = False
         self._waiting: list[tuple[Ticket, str]] = []  # with their names
@@ -252,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--trainer", required=True, help="address that gives out tickets")
     parser.add_argument("--node", required=True, help="address that answers")
-    parser.add_argument("--name", required=True, help="host/number; a worker of the same name replaces it")
+    parser.add_argument("--name", required=True, help="host/number; one that differs from all others' tells them apart")
     parser.add_argument("--capacity", type=int, default=32, help="tickets held at once")
     parser.add_argument("--codec", choices=codec.SETTINGS, default="auto", help="how frames travel to the node")
     parser.add_argument("--keys", type=Path, help="this pool's secret key file, needed beyond loopback")
@@ -264,7 +266,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     process.log_to_stderr()
     with process.reported("g1 worker"):
         keys = None if chosen.keys is None else sockets.read_keys(chosen.keys)
-        worker = Worker(chosen.trainer, chosen.node, chosen.name, chosen.capacity, keys, chosen.codec, chosen.wait)
+        life = os.environ.pop(process.LIFE, "")
+        worker = Worker(
+            chosen.trainer, chosen.node, chosen.name, chosen.capacity, keys, chosen.codec, chosen.wait, life
+        )
         stop = process.Stop()
         print(process.READY_LINE, flush=True)
         worker.run(stop)

@@ -21,6 +21,7 @@ def pool(
     codec: Annotated[str, typer.Option(help="How frames travel: auto, sprites, shared, lz4 or pixels.")] = "auto",
     keys: Annotated[Path | None, typer.Option(help="This pool's secret key file, needed beyond loopback.")] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for trainer and node; 0: for ever.")] = 600.0,
+    name: Annotated[str, typer.Option(help="Of this pool; by default its host and process.")] = "",
     parent: Parent = None,
 ) -> None:
     """Play games: worker processes under a supervisor, on this or any other host."""
@@ -32,4 +33,4 @@ def pool(
 
     if codec not in SETTINGS:
         raise ConfigError(f"unknown codec {codec!r}; known: {', '.join(SETTINGS)}")
-    run_pool(trainer, node, workers, capacity=capacity, keys=keys, frames=codec, wait_s=wait)
+    run_pool(trainer, node, workers, capacity=capacity, keys=keys, frames=codec, wait_s=wait, name=name)

@@ -1,11 +1,11 @@
 """Frames as they arrive, turned into pixels: each connection sends an atlas once, then sprites in places.
 
 A connection has `wire.ATLAS_SLOTS` atlases; the least recently used one is dropped, and the sender counts along. Equal
-atlases of many connections are kept once.
+atlases of many connections are kept once. Beyond a limit in bytes, of a connection or in all, one more is refused.
 """
 
 from collections import OrderedDict
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
@@ -15,7 +15,10 @@ from engine.render.atlas import Atlas
 from g1train.inference.backend import Image
 from native.state import Records
 
+MAX_BYTES, MAX_ALL_BYTES = 128 << 20, 256 << 20  # of the atlases of one connection, and of all that differ
+REMEDY = "let frames travel as pixels instead (g1 pool --codec lz4)"
 _shared: WeakValueDictionary[bytes, Atlas] = WeakValueDictionary()
+_sizes: WeakKeyDictionary[Atlas, int] = WeakKeyDictionary()  # of those, in bytes
 
 
 class AtlasStore:
@@ -32,14 +35,19 @@ class AtlasStore:
     def add(self, message: wire.Atlas) -> None:
         """Raises `WireError` for an atlas that is damaged or not the one that it claims to be."""
         atlas = _shared.get(message.digest)
+        size = len(message.data) if atlas is None else _sizes[atlas]
+        if size + sum(_sizes.get(one, 0) for one in self._atlases.values()) > MAX_BYTES:
+            raise WireError(f"more than {MAX_BYTES >> 20} MiB of atlases on one connection: {REMEDY}")
         if atlas is None:
+            if size + sum(_sizes.values()) > MAX_ALL_BYTES:
+                raise WireError(f"there are {MAX_ALL_BYTES >> 20} MiB of others' atlases here already: {REMEDY}")
             try:
                 atlas = Atlas.from_bytes(message.data)
             except ValueError as error:
                 raise WireError(f"an atlas did not decode: {error}") from error
             if atlas.digest != message.digest:
                 raise WireError(f"an atlas came as {message.digest.hex()} but is {atlas.digest.hex()}")
-            _shared[message.digest] = atlas
+            _shared[message.digest], _sizes[atlas] = atlas, size
         self.keep(atlas)
 
     def use(self, digest: bytes) -> None:

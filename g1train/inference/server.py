@@ -33,7 +33,9 @@ log = logging.getLogger("g1")
 READ_AT_ONCE = 64  # parcels, before answers are given a chance
 NUM_LATENCIES = 4096
 LAST_WORDS_MS = 2000
-MAX_IMAGE_BYTES = 1 << 30  # of one peer's asks in flight
+MAX_IMAGE_BYTES, MAX_ALL_IMAGE_BYTES = 256 << 20, 512 << 20  # of one peer's asks in flight, and of all
+MAX_WEIGHT_CALLS = 64  # that wait
+READS_AGAIN_S = 0.01  # how often is looked whether a client that has much to read has read it
 
 
 @dataclass
@@ -69,6 +71,7 @@ class Node:
         self._posted = asyncio.Event()
         self._latencies: deque[float] = deque(maxlen=NUM_LATENCIES)
         self._num_asks, self._empty_since, self._empty_s = 0, time.monotonic(), 0.0
+        self._image_bytes = 0  # of all asks in flight
         self._leaving = False
         self._serving: asyncio.Task[None] | None = None
 
@@ -107,7 +110,7 @@ class Node:
 
     def _receive(self, received: Sequence[zmq.Frame]) -> None:
         identity, *frames = received
-        parts = [frame.bytes for frame in frames]
+        parts = [frame.buffer for frame in frames]
         for peer, message in self.hub.receive(identity.bytes, parts, partial(sockets.key_of, frames)):
             try:
                 self._handle(peer, message)
@@ -123,6 +126,8 @@ class Node:
             case wire.Atlas() if peer.join.role != "monitor":
                 peer.atlases.add(message)
             case wire.WeightCall() if peer.join.role == "trainer":
+                if self._calls.qsize() >= MAX_WEIGHT_CALLS:
+                    raise WireError(f"{MAX_WEIGHT_CALLS} weight calls wait already; send one after the other")
                 self._calls.put_nowait((peer.identity, message))
             case _:
                 raise WireError(f"a {peer.join.role} cannot send {type(message).__name__} to a node")
@@ -144,12 +149,14 @@ class Node:
             return
         self._count(1)
         peer.image_bytes += num_bytes
+        self._image_bytes += num_bytes
         task = self._tasks.create_task(self._answer(peer, ask, images))
         peer.asks.add(task)
 
         def done(task: asyncio.Task[None]) -> None:
             peer.asks.discard(task)
             peer.image_bytes -= num_bytes
+            self._image_bytes -= num_bytes
             self._count(-1)
 
         task.add_done_callback(done)
@@ -162,6 +169,8 @@ class Node:
             return f"{self._max_asks} asks of yours are in flight already"
         if peer.asks and peer.image_bytes + num_bytes > MAX_IMAGE_BYTES:
             return f"{peer.image_bytes >> 20} MB of your images are in flight already"
+        if self._image_bytes and self._image_bytes + num_bytes > MAX_ALL_IMAGE_BYTES:
+            return f"{self._image_bytes >> 20} MB of images are in flight already"
         return ""
 
     def _images(self, peer: Client, frames: list[wire.Frame]) -> list[Image]:
@@ -174,6 +183,8 @@ class Node:
     async def _answer(self, peer: Client, ask: wire.Ask, images: list[Image]) -> None:
         came = time.monotonic()
         try:
+            while not self.hub.has_room(peer.identity):
+                await asyncio.sleep(READS_AGAIN_S)
             async with self.gate.ask(ask.version) as version:
                 prompt, samples = await self.backend.generate(ask, images)
             self._post(peer.identity, wire.Answer(ask.id, prompt, samples, version))
@@ -255,7 +266,7 @@ class Node:
 
     def _gone(self, peer: Client, why: str) -> None:
         if peer.asks:
-            log.warning("%s %s; %d asks of it are dropped", peer.join.name, why, len(peer.asks))
+            log.warning("%s %s; %d asks of it are dropped", peer.name, why, len(peer.asks))
         for task in peer.asks:
             task.cancel()
 
@@ -276,9 +287,11 @@ class Node:
     async def _flush(self) -> None:
         for identity, parcel in self.hub.outgoing():
             try:
-                await self._socket.send_multipart([identity, parcel], zmq.NOBLOCK)
+                tracker = await self._socket.send_multipart([identity, parcel], zmq.NOBLOCK, copy=False, track=True)
             except zmq.ZMQError as error:
                 self.hub.undelivered(identity, sockets.why_undelivered(error))
+            else:
+                self.hub.sent(identity, len(parcel), sockets.is_done(tracker))
 
     async def last_words(self, error: BaseException) -> None:
         """Tell everybody why this node ends: one of them has a console that somebody looks at."""

@@ -19,6 +19,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from engine.net.said import visible
+
 LOG_EVERY_S = 10.0
 SHOWN = {
     "loss": "loss",
@@ -84,7 +86,7 @@ class Display:
 
     def say(self, line: str) -> None:
         """A line that stays, above the moving one."""
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(visible(line), highlight=False, markup=False, soft_wrap=True)
 
     def __enter__(self) -> "Display":
         return self

@@ -9,7 +9,7 @@ others are shown all the same.
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ import msgspec
 import zmq
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from engine.errors import ConfigError, ConnectError
 from engine.net import sockets, wire
 from engine.net.link import Link, Server, join_as
+from engine.net.said import visible
 
 BETWEEN_LOOKS_S = 1.0
 ANSWER_WITHIN_S = 5.0
@@ -104,31 +106,45 @@ def summary(before: Reports, after: Reports) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any], console: Console) -> None:
-    """The summary as tables."""
+    """The summary as tables; peers and servers may be called what they like."""
     for server in ("trainer", "node"):
-        report = found[server]
-        if report is None:
-            console.print(f"{server}: does not answer")
+        if (report := found[server]) is None:
+            _print(console, f"{server}: does not answer")
             continue
         backend = f", backend {report['backend']}" if report["backend"] else ""
-        console.print(
+        _print(
+            console,
             f"{server}: process {report['pid']} on {report['host']}, run {report['run'] or '-'}{backend}, "
             f"policy version {report['version']}, up {report['up_s']:.0f} s",
-            highlight=False,
         )
-        figures = Table("figure", "now", "a second", box=None, padding=(0, 2))
-        for name, value in report["gauges"].items():
-            figures.add_row(name, f"{value:.4g}", "")
-        for name, value in sorted(report["counts"].items()):
-            figures.add_row(name, str(value), f"{report['rates'].get(name, 0.0):.4g}")
-        console.print(figures)
-        peers = Table("peer", "role", "process", "here s", "silent s", "holds", "its load", box=None, padding=(0, 2))
-        for peer in report["peers"]:
-            load = " ".join(f"{name} {value}" for name, value in peer["load"].items())
-            here, silent = f"{peer['joined_s']:.0f}", f"{peer['silent_s']:.1f}"
-            peers.add_row(peer["name"], peer["role"], str(peer["pid"]), here, silent, str(peer["holds"]), load)
-        console.print(peers)
-    console.print(f"lag of the node: {'-' if found['lag'] is None else found['lag']} policy versions", highlight=False)
+        figures = [(name, f"{value:.4g}", "") for name, value in report["gauges"].items()]
+        figures += [
+            (name, str(value), f"{report['rates'].get(name, 0.0):.4g}")
+            for name, value in sorted(report["counts"].items())
+        ]
+        console.print(_table(("figure", "now", "a second"), figures))
+        console.print(
+            _table(("peer", "role", "process", "here s", "silent s", "holds", "its load"), map(_row, report["peers"]))
+        )
+    _print(console, f"lag of the node: {'-' if found['lag'] is None else found['lag']} policy versions")
+
+
+def _row(peer: dict[str, Any]) -> tuple[str, ...]:
+    load = " ".join(f"{name} {value}" for name, value in peer["load"].items())
+    here, silent = f"{peer['joined_s']:.0f}", f"{peer['silent_s']:.1f}"
+    return peer["name"], peer["role"], str(peer["pid"]), here, silent, str(peer["holds"]), load
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Cells are shown as they are: no markup in them."""
+    table = Table(*titles, box=None, padding=(0, 2))
+    for row in rows:
+        table.add_row(*(Text(visible(cell)) for cell in row))
+    return table
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(visible(line), highlight=False, markup=False)
 
 
 def main(

@@ -47,7 +47,8 @@ class Session:
         self.config, self.run, self.learner, self.display = config, run, learner, display
         self.services = services
         address = services.trainer_address if services else config.trainer.address
-        keys = read_keys(Path(config.trainer.keys)) if config.trainer.keys else None
+        keyed = services is None and config.trainer.keys  # our own services' sockets lie in a folder of this user alone
+        keys = read_keys(Path(config.trainer.keys)) if keyed else None
         check = TokenCheck(learner.policy.model.config)
         verify = partial(verified, check=check)
         self.dispatcher = Dispatcher(address, run=config.name, keys=keys, on_notice=display.say, verify=verify)

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from engine.errors import ConfigError, G1Error
+from engine.net import sockets
 from engine.start import make_game
 from g1train.config import Config, TeacherConfig
 from g1train.learn import checkpoint, nano
@@ -55,6 +56,8 @@ def _run(
     config: Config, opened: run_folder.Run, display: Display, external: bool, found: Path | None
 ) -> dict[str, Any]:
     display.say(f"run folder: {opened.folder}")
+    if external and (warning := exposure(config)):
+        display.say(warning)
     try:
         source = _source_model(config, opened)
         learner = Learner(found / "model" if found else source, config.model.dtype, config.trainer, config.seed)
@@ -159,6 +162,19 @@ class _Course:
     def _note(self, player: str, result: Result) -> None:
         self.progress = msgspec.structs.replace(self.progress, results={**self.progress.results, player: result})
         self.session.display.say(f"{player}: {summary(result)}")
+
+
+def exposure(config: Config) -> str:
+    """What other users of this machine could do to a run with external node and pool; empty if nothing."""
+    deeds = {config.trainer.address: "forge groups", config.node.address: "push weights"}
+    open_to = [address for address in deeds if sockets.is_open_to_users(address)]
+    if config.trainer.keys or not open_to:
+        return ""
+    what = " and ".join(f"{deeds[address]} at {address}" for address in open_to)
+    return (
+        f"without keys any user of this machine could {what}; if there are others: g1 keys FOLDER, "
+        "trainer.keys=FOLDER/trainer.secret here, --keys FOLDER/node.secret and FOLDER/pool.secret there"
+    )
 
 
 def summary(result: Result) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
@@ -17,7 +18,7 @@ import zmq
 
 from engine.errors import WorkerError
 from engine.net import sockets, wire
-from engine.net.hub import LEFT, Hub
+from engine.net.hub import LEFT, Hub, Read
 from g1train.tickets import standing
 from g1train.tickets.entries import Claim, Hand
 from g1train.tickets.giver import Giver, WorkerPeer
@@ -25,7 +26,10 @@ from g1train.tickets.ledger import MAX_REFUSED, Ledger
 
 log = logging.getLogger("g1")
 READ_AT_ONCE = 256  # parcels
+READ_BYTES = 4 << 20  # of them, as soon as there are so many
 MAX_REASON = 300  # characters on a line of the console
+Letter = tuple[bytes, Read, Callable[[], str]]
+"""Who sent it, what it says, and how to learn whose key brought it."""
 
 
 class Gateway:
@@ -87,8 +91,10 @@ class Gateway:
             beat_at = time.monotonic()
             while not self._closing:
                 sockets.wait((self._router, self._door), max(beat_at - time.monotonic(), 0.0))
+                letters = self._read_some()
                 with self.changed:
-                    self._read_some()
+                    for letter in letters:
+                        self._take(letter)
                     if self._drain_asked:
                         self._drain()
                     self._giver.hand_out()
@@ -98,11 +104,7 @@ class Gateway:
                         beat_at = time.monotonic() + wire.HEARTBEAT_S
                     outgoing = list(self.hub.outgoing())
                 for identity, parcel in outgoing:
-                    try:
-                        self._router.send_multipart([identity, parcel], zmq.NOBLOCK)
-                    except zmq.ZMQError as error:
-                        with self.changed:
-                            self.hub.undelivered(identity, sockets.why_undelivered(error))
+                    self._send(identity, parcel)
         except Exception as error:
             log.exception("the dispatcher's thread ends")
             self.crash = error
@@ -113,16 +115,34 @@ class Gateway:
             with self.changed:
                 self.changed.notify_all()
 
-    def _read_some(self) -> None:
+    def _read_some(self) -> list[Letter]:
+        """What has come, decoded, while the main thread has the lock. A stranger's that may be a Join is the last: what
+        it says next is read when that is decided."""
         while self._door.poll(0):
             self._door.recv()
-        for _ in range(READ_AT_ONCE):  # the main thread waits for the lock meanwhile, and everybody for their beats
-            if not self._router.poll(0):
-                break
-            identity, *frames = self._router.recv_multipart(copy=False)
-            parts = [frame.bytes for frame in frames]
-            for peer, message in self.hub.receive(identity.bytes, parts, partial(sockets.key_of, frames)):
-                self._receive(peer, message)
+        letters: list[Letter] = []
+        num_bytes, strange = 0, False
+        while len(letters) < READ_AT_ONCE and num_bytes < READ_BYTES and not strange and self._router.poll(0):
+            head, *frames = self._router.recv_multipart(copy=False)
+            identity = head.bytes
+            read = self.hub.read(identity, [frame.buffer for frame in frames])
+            letters.append((identity, read, partial(sockets.key_of, frames)))
+            num_bytes += read.num_bytes
+            strange = bool(read.messages) and identity not in self.hub.peers
+        return letters
+
+    def _take(self, letter: Letter) -> None:
+        for peer, message in self.hub.take(*letter):
+            self._receive(peer, message)
+
+    def _send(self, identity: bytes, parcel: bytes) -> None:
+        try:
+            tracker = self._router.send_multipart([identity, parcel], zmq.NOBLOCK, copy=False, track=True)
+        except zmq.ZMQError as error:
+            with self.changed:
+                self.hub.undelivered(identity, sockets.why_undelivered(error))
+        else:
+            self.hub.sent(identity, len(parcel), sockets.is_done(tracker))
 
     def _receive(self, worker: WorkerPeer, message: wire.AnyMessage) -> None:
         match message:
@@ -133,7 +153,7 @@ class Gateway:
                     self.changed.notify_all()
             case wire.Failure() if worker.join.role == "worker":
                 if self.ledger.failure(message, worker.hand):
-                    log.warning("ticket %d failed in %s:\n%s", message.index, message.worker, message.traceback)
+                    self.hub.said(worker, f"failed in ticket {message.index}:\n{message.traceback}")
                 self.changed.notify_all()
             case wire.Pull() if worker.join.role == "worker":
                 has = worker.credit + worker.holds
@@ -185,14 +205,15 @@ class Gateway:
             if worker.hand is hand:
                 self.hub.post(worker.identity, wire.Fault(line))
 
-    def _arrived(self, identity: bytes, join: wire.Join, heard: float, joined: float) -> WorkerPeer:
-        hand = self.ledger.join(join.name) if join.role == "worker" else Hand(join.name)
-        return WorkerPeer(identity, join, heard, joined, hand=hand)
+    def _arrived(self, identity: bytes, join: wire.Join, heard: float, joined: float, alias: str) -> WorkerPeer:
+        name = alias or join.name
+        hand = self.ledger.join(name) if join.role == "worker" else Hand(name)
+        return WorkerPeer(identity, join, heard, joined, alias, hand=hand)
 
     def _gone(self, worker: WorkerPeer, why: str) -> None:
         if worker.join.role == "worker":
             lost = self.ledger.gone(worker.hand, died=why != LEFT)
-            log.info("worker %s %s; %d tickets are issued again", worker.join.name, why, lost)
+            log.info("worker %s %s; %d tickets are issued again", worker.name, why, lost)
             self.changed.notify_all()
 
     def _drain(self) -> None:

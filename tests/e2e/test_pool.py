@@ -305,6 +305,23 @@ def test_a_worker_that_somebody_else_ends_is_started_again(dispatcher: Dispatche
         assert pool.poll() is None
 
 
+def test_two_workers_of_one_name_play_side_by_side(dispatcher: Dispatcher, node_address: str) -> None:
+    arguments = ("engine.rollout.worker", "--trainer", dispatcher.address, "--node", node_address, "--name", "twin")
+    with (
+        dispatcher,
+        processes.node(node_address, "oracle"),
+        processes.started(*arguments, "--parent", str(os.getpid())),
+        processes.started(*arguments, "--parent", str(os.getpid())) as second,
+    ):
+        processes.eventually(lambda: dispatcher.stats.workers == 2)
+        assert len(dispatcher.play(groups_of(300), deadline_s=DEADLINE_S)) == 300
+        report = dispatcher.report()
+        assert sorted(peer.name for peer in report.peers) == ["twin", "twin~2"]
+        assert (report.counts["joins"], dispatcher.stats.reissued) == (2, 0)
+        second.kill()
+        processes.eventually(lambda: dispatcher.stats.workers == 1)
+
+
 def test_a_second_signal_stops_at_once(dispatcher: Dispatcher, node_address: str) -> None:
     with (
         dispatcher,

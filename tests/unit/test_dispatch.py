@@ -3,10 +3,12 @@
 import functools
 import logging
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import msgspec
 import pytest
 from hypothesis import given
@@ -532,3 +534,40 @@ def test_who_waits_for_what_is_said_within_a_minute(tmp_path: Path, monkeypatch:
         r" its node, for 41 s; alone holds 0, has had no node for 38 s",
         notices[0],
     )
+
+
+def test_strangers_cost_nobody_the_lock(dispatcher: Dispatcher, worker: Foreign) -> None:
+    turns = [{"text": ""}] * wire.MAX_CREDIT
+    ask = {"type": "ask", "id": 1, "turns": turns, "num_samples": 1, "seed": 1, "temperature": 1.0, "max_tokens": 1}
+    parcel = msgpack.packb([ask] * 1000)
+    assert len(parcel) > 27 << 20
+    worker.say(JOIN)
+    assert worker.hear()["type"] == "welcome"
+    with connected(dispatcher.address) as stranger:
+        for _ in range(3):
+            stranger.send(parcel)
+        waits = []
+        while dispatcher.report().counts.get("strange_parcels", 0) < 3:
+            began = time.monotonic()
+            worker.say({"type": "pull", "credit": -1})
+            assert worker.hear()["type"] == "fault"
+            waits.append(time.monotonic() - began)
+            assert len(waits) < 100_000
+        assert stranger.hear()["rejoin"]
+    assert max(waits) < 1.0
+    assert dispatcher.stats.workers == 1
+
+
+def test_what_a_worker_says_of_its_failures_is_limited(
+    dispatcher: Dispatcher, worker: Foreign, caplog: pytest.LogCaptureFixture
+) -> None:
+    given_out = tickets(100)
+    dispatcher.submit(given_out)
+    with caplog.at_level(logging.WARNING, "g1"):
+        worker.say(JOIN, {"type": "pull", "credit": 100})
+        assert [worker.hear()["type"], worker.hear()["type"]] == ["welcome", "work"]
+        for ticket in given_out:
+            worker.send(wire.encode(msgspec.structs.replace(failure(ticket), traceback="\x1b[2J" + "x" * 19_000)))
+        processes.eventually(lambda: dispatcher.stats.failures == 100)
+    assert 0 < len(caplog.messages) <= 30
+    assert "\x1b" not in caplog.text

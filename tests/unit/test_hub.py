@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from engine.net import hub as hubs
-from engine.net import wire
+from engine.net import outbox, said, wire
 from engine.net.hub import Hub, Peer
 
 
@@ -21,7 +21,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     one = Clock()
-    monkeypatch.setattr(hubs, "time", one)
+    for module in (hubs, outbox, said):
+        monkeypatch.setattr(module, "time", one)
     return one
 
 
@@ -131,3 +132,115 @@ def test_what_does_not_decode_is_counted_and_answered(hub: Hub[Peer], caplog: py
     with caplog.at_level(logging.WARNING, "g1"):
         say(hub, b"a", wire.Fault("it hurts"))
     assert "a reports: it hurts" in caplog.text
+
+
+def test_two_clients_of_one_name_are_told_apart(hub: Hub[Peer], gone: list[tuple[str, str]]) -> None:
+    say(hub, b"1", wire.Join("worker", "a", 1, life="one"))
+    say(hub, b"2", wire.Join("worker", "a", 1, life="two"))  # in another container, say
+    assert gone == []
+    assert [peer.name for peer in hub.peers.values()] == ["a", "a~2"]
+    assert heard(hub) == {  # to the first a beat, which does not arrive if it is dead
+        b"1": [wire.Welcome("server"), wire.Beat()],
+        b"2": [wire.Welcome("server", known_as="a~2")],
+    }
+    say(hub, b"3", wire.Join("worker", "a", 1, attempt=2, life="two"))
+    assert gone == [("a", "joined anew")]
+    assert [(who, peer.name) for who, peer in hub.peers.items()] == [(b"1", "a"), (b"3", "a~2")]
+    hub.undelivered(b"1", "is cut off")
+    say(hub, b"4", wire.Join("worker", "a", 1, attempt=3, life="two"))
+    assert [(who, peer.name) for who, peer in hub.peers.items()] == [(b"4", "a")]
+
+
+def test_what_a_supervisor_starts_again_takes_its_own_place(hub: Hub[Peer], gone: list[tuple[str, str]]) -> None:
+    say(hub, b"1", wire.Join("worker", "a", 100, attempt=7, life="one"))
+    say(hub, b"2", wire.Join("worker", "a", 200, attempt=1, life="one"))
+    assert gone == [("a", "joined anew")]
+    assert [(who, peer.name) for who, peer in hub.peers.items()] == [(b"2", "a")]
+
+
+def test_of_a_stranger_nothing_is_decoded_but_a_join(hub: Hub[Peer], monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[int] = []
+    decode = wire.decode
+
+    def counting(parts: list[bytes]) -> list[wire.AnyMessage]:
+        decoded.append(len(parts[0]))
+        return decode(parts)
+
+    monkeypatch.setattr(wire, "decode", counting)
+    group = wire.encode(wire.Failure(1, "join", "worker", "x" * wire.MAX_REASON))
+    assert list(hub.receive(b"a", [group])) == []
+    assert list(hub.receive(b"a", [b"\xc1" * 100])) == []
+    assert list(hub.receive(b"a", [b"", b""])) == []
+    assert decoded == []
+    assert hub.counts["strange_parcels"] == 3
+    assert {who for who, _ in hub.outgoing()} == {b"a"}
+    say(hub, b"a", wire.Join("worker", "a", 1))
+    assert [type(one) for _, one in hub.receive(b"a", [group])] == [wire.Failure]
+
+
+def test_strangers_are_answered_so_often_and_no_more(hub: Hub[Peer], clock: Clock) -> None:
+    def answers() -> int:
+        for number in range(2 * hubs.TOLD_AT_ONCE):
+            list(hub.receive(b"%d" % number, [b"\xc1"]))
+        return len(list(hub.outgoing()))
+
+    assert [answers(), answers()] == [hubs.TOLD_AT_ONCE, 0]
+    clock.now += 2.0
+    assert answers() == 2 * hubs.TOLD_A_SECOND
+
+
+def test_what_peers_report_is_limited_and_harmless(hub: Hub[Peer], caplog: pytest.LogCaptureFixture) -> None:
+    say(hub, b"a", wire.Join("worker", "a\x1b[2J", 1))
+    with caplog.at_level(logging.WARNING, "g1"):
+        for _ in range(100):
+            say(hub, b"a", *[wire.Fault("\x1b]0;owned\x07" + "x" * 19_000)] * 10)
+        list(hub.receive(b"stranger", [wire.encode(wire.Fault("let me in"))]))
+    assert len(caplog.messages) == hubs.SAID_AT_ONCE
+    assert hub.counts["lines_unshown"] == 1000 - hubs.SAID_AT_ONCE
+    assert sum(map(len, caplog.messages)) < 200_000
+    assert "\x1b" not in caplog.text
+    assert caplog.messages[0].startswith("a\\x1b[2J reports: \\x1b]0;owned\\x07xxx")
+    assert "let me in" not in caplog.text
+
+
+def test_many_looks_are_one_report(hub: Hub[Peer]) -> None:
+    say(hub, b"m", wire.Join("monitor", "m", 1))
+    for _ in range(20):
+        say(hub, b"m", *[wire.Look()] * wire.MAX_MESSAGES)
+    assert [type(one) for one in heard(hub)[b"m"]] == [wire.Welcome, wire.Report]
+
+
+def test_a_report_waits_until_the_last_one_is_read(hub: Hub[Peer], clock: Clock) -> None:
+    read = False
+    say(hub, b"m", wire.Join("monitor", "m", 1), wire.Look())
+    for identity, parcel in hub.outgoing():
+        hub.sent(identity, len(parcel), lambda: read)
+    say(hub, b"m", wire.Look())
+    assert heard(hub) == {}
+    read = True
+    assert [type(one) for one in heard(hub)[b"m"]] == [wire.Report]
+    assert heard(hub) == {}
+
+
+def test_who_does_not_read_is_given_up(hub: Hub[Peer], gone: list[tuple[str, str]]) -> None:
+    say(hub, b"a", wire.Join("worker", "a", 1))
+    say(hub, b"b", wire.Join("worker", "b", 1))
+    answer = wire.Answer(1, bytes(wire.MAX_PARCEL_BYTES // 2), [], 0)
+    for _ in range(5):
+        hub.post(b"a", answer)
+        for identity, parcel in hub.outgoing():
+            hub.sent(identity, len(parcel), lambda: False)
+    assert gone == [("a", "does not read what it is sent")]
+    assert sorted(hub.peers) == [b"b"]
+
+
+def test_who_reads_nothing_for_long_is_given_up(hub: Hub[Peer], gone: list[tuple[str, str]], clock: Clock) -> None:
+    say(hub, b"a", wire.Join("worker", "a", 1))
+    for identity, parcel in hub.outgoing():
+        hub.sent(identity, len(parcel), lambda: False)
+    while not gone:
+        say(hub, b"a", wire.Beat())
+        hub.beat()
+        clock.now += 1.0
+    assert gone == [("a", "has read nothing for 60 s")]
+    assert clock.now == pytest.approx(62.0, abs=1.5)

@@ -1,7 +1,12 @@
 """Who has no key is kept out, counted and told; keys are files that only their owner can read."""
 
+import contextlib
 import logging
+import os
+import resource
+import socket
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,8 +16,10 @@ from engine.errors import ConnectError
 from engine.net.keys import read_keys, write_keys
 from engine.ticket import GameSpec
 from g1train.cli.main import app
+from g1train.config import load
 from g1train.inference.client import NodeClient
 from g1train.run.status import Monitor
+from g1train.stages.train import exposure
 from g1train.tickets.dispatch import Dispatcher
 from g1train.tickets.rollout import OneGame, group_tickets
 from tests import processes
@@ -137,3 +144,83 @@ def test_a_file_that_cannot_be_read_shuts_nobody_out(folder: Path, tmp_path: Pat
         NodeClient(address, keys=read_keys(folder / "trainer.secret"), timeout_s=20.0) as friend,
     ):
         assert friend.join().backend == "oracle"
+
+
+def is_there(monitor: Monitor) -> bool:
+    """Does the trainer answer?"""
+    return monitor.look(0.5)["trainer"] is not None
+
+
+def test_a_key_whose_name_is_not_of_this_age_shuts_nobody_out(folder: Path) -> None:
+    latin = os.fsencode(folder) + b"/caf\xe9.public"
+    write_keys(folder, ["cafe"])
+    os.rename(folder / "cafe.public", latin)
+    with Dispatcher("tcp://127.0.0.1:0", keys=read_keys(folder / "trainer.secret")) as dispatcher:
+        for name in ("cafe", "pool"):
+            with Monitor(dispatcher.address, "ipc:///nowhere", read_keys(folder / f"{name}.secret")) as monitor:
+                processes.eventually(partial(is_there, monitor), 20.0)
+
+
+def test_the_doorman_outlives_what_goes_wrong(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    listdir, troubles = os.listdir, [OSError(24, "Too many open files"), RuntimeError("whatever"), KeyError("x")] * 2
+
+    def troubled(path: str | Path) -> list[str]:
+        if Path(path) == folder and troubles:
+            raise troubles.pop()
+        return listdir(path)
+
+    monkeypatch.setattr("engine.net.keys.os.listdir", troubled)
+    with (
+        caplog.at_level(logging.WARNING, "g1"),
+        Dispatcher("tcp://127.0.0.1:0", keys=read_keys(folder / "trainer.secret")) as dispatcher,
+        Monitor(dispatcher.address, "ipc:///nowhere", read_keys(folder / "pool.secret")) as monitor,
+    ):
+        processes.eventually(partial(is_there, monitor))
+    assert troubles == []
+    notes = [one for one in caplog.messages if "could not be looked up" in one]
+    assert len(notes) == 3
+    assert any("Too many open files" in one for one in notes)
+
+
+def has_open(pid: int, num_files: int) -> bool:
+    return len(os.listdir(f"/proc/{pid}/fd")) >= num_files
+
+
+def test_keyless_strangers_who_use_up_all_files_shut_nobody_out_for_good(folder: Path) -> None:
+    server = processes.node("tcp://127.0.0.1:0", "oracle", "--keys", str(folder / "node.secret"))
+    with server as node, contextlib.ExitStack() as strangers:
+        limit = len(os.listdir(f"/proc/{node.pid}/fd")) + 20
+        resource.prlimit(node.pid, resource.RLIMIT_NOFILE, (limit, limit))
+        host, _, port = processes.address_of(node).removeprefix("tcp://").partition(":")
+        for num_files in range(limit - 19, limit):  # the last one is left for whom the doorman then asks about
+            strangers.enter_context(socket.create_connection((host, int(port)), timeout=5.0))
+            processes.eventually(partial(has_open, node.pid, num_files))
+        with NodeClient(f"tcp://{host}:{port}", keys=read_keys(folder / "trainer.secret")) as friend:
+            with pytest.raises(ConnectError):
+                friend.join(timeout_s=3.0)
+            strangers.close()
+            assert friend.join(timeout_s=20.0).backend == "oracle"
+
+
+def test_keys_can_be_used_on_loopback(folder: Path) -> None:
+    tickets = group_tickets(1, "keys", 0, 5, [OneGame(GameSpec("2048"))], 2)
+    with (
+        Dispatcher("tcp://127.0.0.1:0", keys=read_keys(folder / "trainer.secret")) as dispatcher,
+        processes.node("tcp://127.0.0.1:0", "oracle", "--keys", str(folder / "node.secret")) as node,
+    ):
+        node_address = processes.address_of(node)
+        with processes.pool(dispatcher.address, node_address, 1, 4, "--keys", str(folder / "pool.secret")):
+            assert len(dispatcher.play(tickets, deadline_s=DEADLINE_S)) == 5
+        assert why(node_address, None)
+
+
+def test_without_keys_on_loopback_an_external_run_says_what_others_could_do() -> None:
+    nano = "configs/nano/2048.toml"
+    line = exposure(load(nano))
+    assert "\n" not in line
+    assert "any user of this machine could forge groups at tcp://127.0.0.1:5755 and push weights at" in line
+    assert "g1 keys FOLDER, trainer.keys=FOLDER/trainer.secret here, --keys FOLDER/node.secret" in line
+    assert exposure(load(nano, ["trainer.keys=keys/trainer.secret"])) == ""
+    assert exposure(load(nano, ["trainer.address=ipc:///run/g1/t", "node.address=ipc:///run/g1/n"])) == ""

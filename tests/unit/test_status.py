@@ -18,6 +18,7 @@ from g1train.run import status
 from g1train.tickets.dispatch import Dispatcher
 from g1train.tickets.rollout import OneGame, group_tickets
 from tests import processes
+from tests.foreign import JOIN, connected
 
 
 def test_who_is_there_and_how_fast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,6 +73,26 @@ def test_who_does_not_answer_is_said(tmp_path: Path) -> None:
     with console.capture() as text:
         status.show(found, console)
     assert "trainer: does not answer" in text.get()
+
+
+def test_names_may_be_anything(tmp_path: Path) -> None:
+    nobody = f"ipc://{tmp_path}/nobody"
+    with (
+        Dispatcher(f"ipc://{tmp_path}/trainer", run="[/run]\x1b[31m") as dispatcher,
+        connected(dispatcher.address) as odd,
+    ):
+        name = "[/bold]\x1b]0;owned\x07[red]"
+        odd.say({**JOIN, "name": name}, {"type": "beat", "load": {"[/load]": 1}})
+        assert odd.hear()["type"] == "welcome"
+        processes.eventually(lambda: bool(dispatcher.report().peers[0].load))
+        console = Console(width=200)
+        with status.Monitor(dispatcher.address, nobody) as monitor, console.capture() as text:
+            reports = monitor.look(1.0)
+            status.show(status.summary(reports, reports), console)
+    assert "[/bold]\\x1b]0;owned\\x07[red]" in text.get()
+    assert "[/load] 1" in text.get()
+    assert "run [/run]\\x1b[31m" in text.get()
+    assert "\x1b]0" not in text.get()
 
 
 def test_prometheus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,6 +75,7 @@ def test_other_libraries_read_and_write_it() -> None:
         "pid": 4242,
         "protocol": wire.PROTOCOL,
         "attempt": 0,
+        "life": "",
     }
     assert wire.decode([msgpack.packb([{"type": "pull", "credit": 3}])]) == [wire.Pull(3)]
 

@@ -16,11 +16,12 @@ import tomli_w
 
 from engine.errors import CheckpointError, ConfigError
 from engine.start import make_game
-from engine.ticket import GameSpec, Sampling, Setting
+from engine.ticket import MAX_TEMPERATURE, MIN_TEMPERATURE, GameSpec, Sampling, Setting
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 NonNegative = Annotated[int, msgspec.Meta(ge=0)]
 Rate = Annotated[float, msgspec.Meta(gt=0)]
+Temperature = Annotated[float, msgspec.Meta(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -107,7 +108,7 @@ class RlConfig(Section, frozen=True):
     num_groups: Positive = 128
     num_samples: Annotated[int, msgspec.Meta(ge=2)] = 5
     num_minibatches: Positive = 1
-    temperature: Rate = 1.0
+    temperature: Temperature = 1.0
     max_tokens: Positive = 2048
     optim: OptimConfig = OptimConfig()
     loss: LossConfig = LossConfig()
@@ -123,7 +124,7 @@ class EvaluationConfig(Section, frozen=True):
 
     num_states: Positive = 512
     num_samples: Positive = 8
-    temperature: float = 1.0
+    temperature: Temperature | Literal[0] = 1.0  # 0 is greedy
     num_episodes: NonNegative = 10
     num_turns: Positive = 100
 

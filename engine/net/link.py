@@ -168,6 +168,12 @@ class Link:
                 if not isinstance(message, wire.Beat):
                     yield message
 
+    def leave(self) -> None:
+        """Say goodbye, if anybody listens, and begin again on a fresh socket."""
+        self.close()
+        self.welcome, self._broken = None, False
+        self.socket = self._open()
+
     def close(self) -> None:
         """Say goodbye, if anybody listens, and close."""
         self.send(wire.Leave())

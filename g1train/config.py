@@ -124,7 +124,7 @@ class EvaluationConfig(Section, frozen=True):
 
     num_states: Positive = 512
     num_samples: Positive = 8
-    temperature: Temperature | Literal[0] = 1.0  # 0 is greedy
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=MAX_TEMPERATURE)] = 1.0  # 0 is greedy
     num_episodes: NonNegative = 10
     num_turns: Positive = 100
 
@@ -291,6 +291,8 @@ def _check_meaning(config: Config, source: str) -> None:
             )
     if bool(config.model.path) == bool(config.model.nano):
         raise ConfigError(f"{source}: set exactly one of model.path (a folder) and model.nano (a size such as '1m')")
+    if 0 < config.evaluation.temperature < MIN_TEMPERATURE:
+        raise ConfigError(f"{source}: evaluation.temperature is 0 (greedy) or at least {MIN_TEMPERATURE}")
     if config.rl.num_groups % config.rl.num_minibatches:
         raise ConfigError(
             f"{source}: rl.num_groups {config.rl.num_groups} does not divide into rl.num_minibatches "

@@ -1,6 +1,6 @@
 """Whole runs of `g1 train` that somebody kills and freezes at any moment, weight transfers and checkpoints included.
 
-    storm(folder, backend, deeds) ─▶ Outcome       deeds: (after so long, in this moment, to whom, kill or freeze)
+    storm(folder, backend, deeds) ─▶ Outcome       a deed: after so long, in this moment, to whom, kill or freeze
 
 A trainer that was killed is started again with --resume. What the console says is kept with its time, so that a silent
 wait shows.
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,8 @@ Victim = Literal["trainer", "node", "engine", "pool", "worker"]
 MOMENTS: tuple[Moment, ...] = ("any", "transfer", "checkpoint")
 VICTIMS: tuple[Victim, ...] = ("trainer", "node", "engine", "pool", "worker")
 MOMENT_WITHIN_S = 20.0  # if there is no such moment by then, any will do
-RUN_WITHIN_S = 900.0
+END_WITHIN_S = 600.0
+INTERRUPTED = 2  # exit status
 SETTINGS: dict[str, object] = {
     "model.nano": "'100k'",
     "base.steps": 2,
@@ -83,12 +84,13 @@ class Outcome:
 class Training:
     """`g1 train` in `folder`, its processes and its console."""
 
-    def __init__(self, folder: Path, backend: str, settings: dict[str, object]) -> None:
+    def __init__(self, folder: Path, backend: str, settings: Mapping[str, object]) -> None:
         self.folder, self.run = folder, folder / "nano-2048"
         chosen = {**SETTINGS, "node.backend": f"'{backend}'", **settings}
         sets = [text for key, value in chosen.items() for text in ("--set", f"{key}={value}")]
         self._begin = ["configs/nano/2048.toml", "--runs", str(folder), *sets]
         self.said: list[tuple[float, str]] = []
+        self.deeds: list[tuple[float, str]] = []
         self.sockets: set[Path] = set()
         self.process: subprocess.Popen[str]
         self._reader: threading.Thread
@@ -164,23 +166,32 @@ def _kind(process: psutil.Process) -> str:
 
 
 def storm(
-    folder: Path, backend: str, deeds: Sequence[Deed], seed: int = 0, settings: dict[str, object] | None = None
+    folder: Path,
+    backend: str,
+    deeds: Iterable[Deed],
+    seed: int = 0,
+    settings: Mapping[str, object] | None = None,
+    look: Callable[[Training], None] = lambda training: None,
+    interrupt: bool = False,
 ) -> Outcome:
-    """Train under misfortunes. Raises `Misfortune`, with what the console said, if the run ends before it is done."""
+    """Train under misfortunes, to the end or, if `interrupt`, until Ctrl-C after the last of them.
+
+    `look` is called many times a second. Raises `Misfortune`, with what the console said, if the run ends otherwise.
+    """
     folder.mkdir(parents=True)
     training, outcome, chance = Training(folder, backend, settings or {}), Outcome(), random.Random(seed)
     began = time.monotonic()
     training.start()
     try:
         for deed in deeds:
-            if _wait_for(training, deed, began):
-                outcome.num_resumed += _strike(training, deed, chance, outcome)
-        while training.process.poll() is None:
-            _check_time(training, began)
-            training.note_sockets()
-            time.sleep(0.1)
+            if not _wait_for(training, deed, look):
+                break
+            _strike(training, deed, chance, outcome)
+        if interrupt and training.process.poll() is None:
+            training.process.send_signal(signal.SIGINT)
+        _wait_for_end(training, look)
         training.hear_out()
-        if training.process.returncode:
+        if training.process.returncode != (INTERRUPTED if interrupt else 0):
             raise Misfortune(_account(training, f"the run ended with status {training.process.returncode}"))
     finally:
         training.process.kill()
@@ -191,28 +202,38 @@ def storm(
     return outcome
 
 
-def _wait_for(training: Training, deed: Deed, began: float) -> bool:
+def _wait_for(training: Training, deed: Deed, look: Callable[[Training], None]) -> bool:
     """Until it is time for a deed; false if the run ended before."""
     due = time.monotonic() + deed.after_s
     while time.monotonic() < due or not training.in_moment(deed.moment) or not training.family(deed.victim):
         if training.process.poll() is not None:
             return False
-        _check_time(training, began)
-        training.note_sockets()
         if time.monotonic() > due + MOMENT_WITHIN_S:
             break
+        training.note_sockets()
+        look(training)
         time.sleep(0.001 if time.monotonic() >= due else 0.05)
     return True
 
 
-def _strike(training: Training, deed: Deed, chance: random.Random, outcome: Outcome) -> bool:
-    """Do it; true if the trainer had to be resumed."""
+def _wait_for_end(training: Training, look: Callable[[Training], None]) -> None:
+    deadline = time.monotonic() + END_WITHIN_S
+    while training.process.poll() is None:
+        if time.monotonic() > deadline:
+            raise Misfortune(_account(training, f"the run is not done {END_WITHIN_S:.0f} s after the last misfortune"))
+        training.note_sockets()
+        look(training)
+        time.sleep(0.05)
+
+
+def _strike(training: Training, deed: Deed, chance: random.Random, outcome: Outcome) -> None:
+    """Do it, if there is still anybody; a trainer that was killed is resumed."""
     victims = training.family(deed.victim)
     if not victims:
-        return False
+        return
     pid = chance.choice(victims)
     outcome.done.append(str(deed))
-    training.said.append((training.said[-1][0], f"--- {deed}"))
+    training.deeds.append((time.monotonic(), f"--- {deed}"))
     with contextlib.suppress(ProcessLookupError):
         if deed.freeze_s:
             os.kill(pid, signal.SIGSTOP)
@@ -220,21 +241,15 @@ def _strike(training: Training, deed: Deed, chance: random.Random, outcome: Outc
             os.kill(pid, signal.SIGCONT)
         else:
             os.kill(pid, signal.SIGKILL)
-    if deed.victim != "trainer" or deed.freeze_s:
-        return False
-    training.hear_out()
-    training.start()
-    return True
-
-
-def _check_time(training: Training, began: float) -> None:
-    if time.monotonic() - began > RUN_WITHIN_S:
-        raise Misfortune(_account(training, f"the run is not done after {RUN_WITHIN_S:.0f} s"))
+    if deed.victim == "trainer" and not deed.freeze_s:
+        training.hear_out()
+        training.start()
+        outcome.num_resumed += 1
 
 
 def _account(training: Training, what: str) -> str:
     start = training.said[0][0]
-    lines = [f"{when - start:7.1f}  {line}" for when, line in training.said]
+    lines = [f"{when - start:7.1f}  {line}" for when, line in sorted([*training.said, *training.deeds])]
     return "\n".join([what, *lines[-150:]])
 
 

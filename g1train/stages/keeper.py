@@ -66,9 +66,9 @@ class Keeper:
             try:
                 sent = send()
             except (TransferError, ConnectError) as error:
-                self._say(f"the weights did not arrive ({error}); sending all of them again")
                 if attempt == MAX_SENDINGS:
                     raise
+                self._say(f"the weights did not arrive ({error}); sending all of them again")
                 self._sending_failed(attempt)
             else:
                 self.served()

@@ -107,8 +107,9 @@ class Training:
 
     def _read(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.said.append((time.monotonic(), line.rstrip()))
+        with self.process.stderr as output:
+            for line in output:
+                self.said.append((time.monotonic(), line.rstrip()))
 
     def hear_out(self) -> None:
         """Wait for the last lines of a trainer that has ended."""

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,6 +145,21 @@ def test_a_node_that_dies_is_started_again_with_the_weights_of_now(tmp_path: Pat
     assert "g1 serve ended with status -9" in err
     assert json.loads(out.splitlines()[-1])["rl"]["game_reward"] is not None
     assert [index for index, *_ in starts(run)] == list(range(36))
+
+
+def test_impatient_ctrl_c_leaves_no_traceback_and_nobody(tmp_path: Path) -> None:
+    run = tmp_path / "nano-2048"
+    with training(command(tmp_path, node__backend="'transformers'", rl__steps=1000)) as process:
+        processes.eventually(lambda: process.poll() is not None or rl_steps(run) >= 1, patience_s=240)
+        family = [child(process, b"serve"), child(process, b"pool"), *workers(process)]
+        os.kill(family[0], signal.SIGSTOP)  # so that it does not end when it is told to
+        for _ in range(3):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        _, err = finished(process, status=130)
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == "g1: interrupted"
+    processes.eventually(lambda: not any(processes.alive(pid) for pid in family))
 
 
 def test_node_pool_and_trainer_apart(tmp_path: Path, tiny_model: Path) -> None:

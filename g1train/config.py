@@ -215,8 +215,10 @@ def check_model(path: str | Path) -> Path:
 
 
 def save(config: Config, path: Path) -> None:
-    """Write `config` as TOML that `load` reads back to an equal value."""
-    path.write_text(tomli_w.dumps(_without_none(msgspec.to_builtins(config))))
+    """Write `config` as TOML that `load` reads back to an equal value; all of it or nothing."""
+    unfinished = path.with_name(f".{path.name}.tmp")
+    unfinished.write_text(tomli_w.dumps(_without_none(msgspec.to_builtins(config))))
+    unfinished.replace(path)
 
 
 def parse_settings(overrides: Sequence[str]) -> dict[str, Any]:

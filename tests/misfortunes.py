@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -98,6 +99,8 @@ class Training:
     def start(self) -> None:
         """Begin, or go on."""
         resumable = (self.run / "config.toml").exists()
+        if not resumable:
+            shutil.rmtree(self.run, ignore_errors=True)
         arguments = ["--resume", str(self.run)] if resumable else self._begin
         command = [sys.executable, "-m", "g1train.cli", "train", *arguments]
         self.said.append((time.monotonic(), "started" if not resumable else "resumed"))

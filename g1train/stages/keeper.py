@@ -22,6 +22,7 @@ LOOK_EVERY_S, ANSWER_WITHIN_S = 0.1, 5.0
 FROZEN_S = 30.0  # a node of ours that is ready and silent for longer is killed
 LOADING_S = 1800.0  # and one that is still loading
 NO_WORKER_S = 180.0  # a pool of ours without a worker for longer is killed
+NO_LOOK_S = 30.0  # so long after the last look nobody knows for how long there was none
 MAX_SENDINGS = 5
 
 
@@ -30,7 +31,7 @@ class Keeper:
 
     def __init__(self, client: NodeClient, services: Services | None, say: Callable[[str], None]) -> None:
         self._client, self._services, self._say = client, services, say
-        self._worker_seen = time.monotonic()
+        self._worker_seen = self._looked_at_pool = time.monotonic()
 
     def look_after(self) -> None:
         """Start again what is ours and died. Raises `WorkerError` for what keeps dying."""
@@ -77,11 +78,12 @@ class Keeper:
     def look_at_pool(self, num_workers: int) -> None:
         """Call it now and then while tickets are out: a pool of ours that brings no workers is started again."""
         now = time.monotonic()
-        if num_workers or self._services is None:
+        if num_workers or self._services is None or now - self._looked_at_pool > NO_LOOK_S:
             self._worker_seen = now
         elif now - self._worker_seen > NO_WORKER_S:
             self._worker_seen = now
             self._services.pool.restart(f"has had no worker for {NO_WORKER_S:.0f} s")
+        self._looked_at_pool = now
 
     def served(self) -> None:
         """The run made a step: earlier deaths count no more."""

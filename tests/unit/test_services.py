@@ -173,6 +173,25 @@ def test_a_node_that_never_takes_the_weights_ends_the_run_with_the_reason(
     assert any("does not take the weights; it is killed" in line for line in said)
 
 
+def test_a_pool_without_workers_is_killed_and_started_again(
+    kept: tuple[Services, NodeClient, Keeper, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, _, one, said = kept
+    monkeypatch.setattr(keeper, "NO_WORKER_S", 0.3)
+    both.pool = started(service(FOR_EVER, said))
+    before = both.pool.child.running
+    one.look_at_pool(1)
+    one.look_at_pool(0)
+    time.sleep(0.4)
+    one.look_at_pool(1)
+    one.look_at_pool(0)
+    assert both.pool.child.running is before
+    time.sleep(0.4)
+    one.look_at_pool(0)
+    assert both.pool.child.running is not before
+    assert any("it has had no worker for 0 s; it is killed" in line for line in said)
+
+
 def test_the_node_of_others_is_waited_for(tmp_path: Path) -> None:
     with (
         NodeClient(f"ipc://{tmp_path}/node", timeout_s=1.0) as client,

@@ -41,10 +41,19 @@ def one_run(number: int, folder: Path, calm: Path) -> Row:
     except (misfortunes.Misfortune, OSError) as error:
         (folder.parent / f"{folder.name}.txt").write_text(str(error))
         ended = str(error).partition("\n")[0]
-        return {**row, "misfortunes": "", "resumed": 0, "silence s": None, "s": None, "equal": None, "ended": ended}
+        return {
+            **row,
+            "misfortunes": "",
+            "resumed": 0,
+            "silence s": None,
+            "after": "",
+            "s": None,
+            "equal": None,
+            "ended": ended,
+        }
     shutil.rmtree(folder)
     return {
-        **row, "misfortunes": ", ".join(outcome.done), "resumed": outcome.num_resumed, "silence s": outcome.silence_s,
+        **row, "misfortunes": ", ".join(outcome.done), "resumed": outcome.num_resumed, "silence s": outcome.silence_s, "after": outcome.silent_after[:60],
         "s": outcome.seconds, "equal": equal, "ended": "",
     }  # fmt: skip
 

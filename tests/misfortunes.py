@@ -78,6 +78,7 @@ class Outcome:
 
     done: list[str] = field(default_factory=list)
     silence_s: float = 0.0
+    silent_after: str = ""
     seconds: float = 0.0
     num_resumed: int = 0
 
@@ -119,11 +120,11 @@ class Training:
         self.process.wait()
         self._reader.join(5.0)
 
-    @property
-    def silence_s(self) -> float:
-        """The longest time between two lines."""
-        times = [when for when, _ in self.said]
-        return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
+    def silence(self) -> tuple[float, str]:
+        """The longest time between two lines, and the first of them."""
+        return max(
+            ((later - when, line) for (when, line), (later, _) in itertools.pairwise(self.said)), default=(0.0, "")
+        )
 
     def family(self, victim: Victim) -> list[int]:
         """Process ids of that kind."""
@@ -200,7 +201,7 @@ def storm(
     finally:
         training.process.kill()
         training.process.wait()
-    outcome.silence_s, outcome.seconds = training.silence_s, time.monotonic() - began
+    (outcome.silence_s, outcome.silent_after), outcome.seconds = training.silence(), time.monotonic() - began
     if left := training.left_behind():
         raise Misfortune(_account(training, f"left behind: {left}"))
     return outcome

@@ -28,6 +28,7 @@ from g1train.run.waiting import Waiting
 Phase = Literal["init", "start", "update", "finish", "confirm"]
 FRESH_S = 2 * wire.HEARTBEAT_S
 ASK_AGAIN_S = 0.1
+REJOIN_WITHIN_S = 5.0  # of a call's time: whoever calls has to know soon that nobody is there
 
 
 class NodeClient:
@@ -138,7 +139,7 @@ class NodeClient:
         """Send, and wait for the reply of the same id; None past the deadline. `ConnectError` if the node goes down."""
         with self._lock:
             if not self._link.joined or time.monotonic() - self._used > FRESH_S:
-                self.join(deadline - time.monotonic())
+                self.join(min(deadline - time.monotonic(), REJOIN_WITHIN_S))
             if atlas is not None and atlas.digest not in self._atlases:
                 self._link.send(wire.Atlas(atlas.digest, atlas.to_bytes()))
             if atlas is not None:

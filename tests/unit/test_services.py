@@ -159,6 +159,18 @@ def test_a_transfer_is_begun_again_when_the_node_dies_in_it(
     assert any("g1 serve ended with status -9" in line for line in said)
 
 
+def test_a_call_to_a_node_that_is_gone_ends_soon(kept: tuple[Services, NodeClient, Keeper, list[str]]) -> None:
+    both, client, one, _ = kept
+    client.timeout_s = 120.0
+    one.welcome()
+    kill(both.node)
+    client._used = 0.0  # it was a while ago
+    began = time.monotonic()
+    with pytest.raises(TransferError, match="no node answers"):
+        client.start_weight_update()
+    assert time.monotonic() - began < 20.0
+
+
 def test_a_node_that_never_takes_the_weights_ends_the_run_with_the_reason(
     kept: tuple[Services, NodeClient, Keeper, list[str]],
 ) -> None:

@@ -33,29 +33,26 @@ def one_run(number: int, folder: Path, calm: Path) -> Row:
     """Run `number`, whose misfortunes follow from it."""
     backend = "vllm" if number % 3 == 2 else "transformers"
     deeds = misfortunes.random_deeds(random.Random(number), backend, NUM_DEEDS)
-    row: Row = {"run": number, "backend": backend}
+    row: Row = {
+        "run": number, "backend": backend, "misfortunes": "", "resumed": 0, "silence s": None, "after": "", "s": None,
+        "equal": None, "ended": "",
+    }  # fmt: skip
     shutil.rmtree(folder, ignore_errors=True)
     try:
         outcome = misfortunes.storm(folder, backend, deeds, number, SETTINGS)
-        equal = _equal(folder / "nano-2048", calm) if backend == "transformers" else None
+        row["equal"] = _equal(folder / "nano-2048", calm) if backend == "transformers" else None
     except (misfortunes.Misfortune, OSError) as error:
         (folder.parent / f"{folder.name}.txt").write_text(str(error))
-        ended = str(error).partition("\n")[0]
-        return {
-            **row,
-            "misfortunes": "",
-            "resumed": 0,
-            "silence s": None,
-            "after": "",
-            "s": None,
-            "equal": None,
-            "ended": ended,
-        }
+        return {**row, "ended": str(error).partition("\n")[0]}
     shutil.rmtree(folder)
+    silence = {"silence s": outcome.silence_s, "after": outcome.silent_after[:60]}
     return {
-        **row, "misfortunes": ", ".join(outcome.done), "resumed": outcome.num_resumed, "silence s": outcome.silence_s, "after": outcome.silent_after[:60],
-        "s": outcome.seconds, "equal": equal, "ended": "",
-    }  # fmt: skip
+        **row,
+        "misfortunes": ", ".join(outcome.done),
+        "resumed": outcome.num_resumed,
+        **silence,
+        "s": outcome.seconds,
+    }
 
 
 def _equal(run: Path, calm: Path) -> bool:

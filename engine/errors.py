@@ -5,7 +5,8 @@
     ├── CheckpointError          a model or checkpoint folder that is missing, half-written or of another shape
     ├── ConnectError             a busy port, an address that nobody answers
     ├── WireError                a message that does not decode, or is not one that its receiver expects
-    ├── WeightsError             a transfer that did not finish, or whose probe does not agree
+    ├── WeightsError             weights that cannot be sent, or whose probe does not agree
+    │   └── TransferError        a transfer that the node did not finish: to be sent again from the beginning
     ├── WorkerError              a pool that cannot keep its workers alive, a ticket that keeps failing
     └── DivergedError            a loss or gradient that is not finite
 
@@ -35,6 +36,10 @@ class WireError(G1Error):
 
 class WeightsError(G1Error):
     """Weights that did not arrive, or arrived wrong."""
+
+
+class TransferError(WeightsError):
+    """A step of a transfer that the node did not do, or not in time."""
 
 
 class WorkerError(G1Error):

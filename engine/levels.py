@@ -48,6 +48,8 @@ def chosen_levels(level: str, levels: Levels) -> dict[str, str]:
 
     A name alone means all axes, and `normal` on one that has no such level; after `axis:` the level must be there.
     """
+    if not isinstance(level, str):
+        raise ValueError(f"level is a text, such as 'hard' or 'perception:hard,reasoning:easy', not {level!r}")
     if ":" not in level:
         name = known("level", level.strip(), [name for name in NAMES if any(name in of(levels, axis) for axis in AXES)])
         return {axis: name if name in of(levels, axis) else NORMAL for axis in AXES}

@@ -14,6 +14,7 @@ import numpy as np
 
 Name = Annotated[str, msgspec.Meta(max_length=200)]
 Setting = bool | int | float | Annotated[str, msgspec.Meta(max_length=4096)]
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 100.0  # beside 0; beyond, float32 logits overflow or no longer differ
 Split = Literal["any", "train", "eval"]
 
 

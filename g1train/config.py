@@ -16,11 +16,12 @@ import tomli_w
 
 from engine.errors import CheckpointError, ConfigError
 from engine.start import make_game
-from engine.ticket import GameSpec, Sampling, Setting
+from engine.ticket import MAX_TEMPERATURE, MIN_TEMPERATURE, GameSpec, Sampling, Setting
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 NonNegative = Annotated[int, msgspec.Meta(ge=0)]
 Rate = Annotated[float, msgspec.Meta(gt=0)]
+Temperature = Annotated[float, msgspec.Meta(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -107,7 +108,7 @@ class RlConfig(Section, frozen=True):
     num_groups: Positive = 128
     num_samples: Annotated[int, msgspec.Meta(ge=2)] = 5
     num_minibatches: Positive = 1
-    temperature: Rate = 1.0
+    temperature: Temperature = 1.0
     max_tokens: Positive = 2048
     optim: OptimConfig = OptimConfig()
     loss: LossConfig = LossConfig()
@@ -123,7 +124,7 @@ class EvaluationConfig(Section, frozen=True):
 
     num_states: Positive = 512
     num_samples: Positive = 8
-    temperature: float = 1.0
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=MAX_TEMPERATURE)] = 1.0  # 0 is greedy
     num_episodes: NonNegative = 10
     num_turns: Positive = 100
 
@@ -216,8 +217,10 @@ def check_model(path: str | Path) -> Path:
 
 
 def save(config: Config, path: Path) -> None:
-    """Write `config` as TOML that `load` reads back to an equal value."""
-    path.write_text(tomli_w.dumps(_without_none(msgspec.to_builtins(config))))
+    """Write `config` as TOML that `load` reads back to an equal value; all of it or nothing."""
+    unfinished = path.with_name(f".{path.name}.tmp")
+    unfinished.write_text(tomli_w.dumps(_without_none(msgspec.to_builtins(config))))
+    unfinished.replace(path)
 
 
 def parse_settings(overrides: Sequence[str]) -> dict[str, Any]:
@@ -292,6 +295,8 @@ def _check_meaning(config: Config, source: str) -> None:
             )
     if bool(config.model.path) == bool(config.model.nano):
         raise ConfigError(f"{source}: set exactly one of model.path (a folder) and model.nano (a size such as '1m')")
+    if 0 < config.evaluation.temperature < MIN_TEMPERATURE:
+        raise ConfigError(f"{source}: evaluation.temperature is 0 (greedy) or at least {MIN_TEMPERATURE}")
     if config.rl.num_groups % config.rl.num_minibatches:
         raise ConfigError(
             f"{source}: rl.num_groups {config.rl.num_groups} does not divide into rl.num_minibatches "

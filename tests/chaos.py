@@ -85,7 +85,7 @@ class Line:
             key = f"{name} {pid}"
             born = self._first_seen.setdefault(key, time.monotonic())
             with contextlib.suppress(OSError):
-                found[key] = _measure(pid, time.monotonic() - born)
+                found[key] = measure(pid, time.monotonic() - born)
                 self.history[key].append(found[key])
         return found
 
@@ -113,7 +113,8 @@ def _here(folder: Path) -> dict[str, Site]:
     return {**listening, "pool": Site(options=("--codec", "shared"))}
 
 
-def _measure(pid: int, age_s: float) -> Measure:
+def measure(pid: int, age_s: float) -> Measure:
+    """Of a process now. Raises `OSError` if it is gone."""
     where = Path(f"/proc/{pid}")
     cpu_s = int((where / "stat").read_text().rpartition(")")[2].split()[11]) / TICKS_A_SECOND
     pages = int((where / "statm").read_text().split()[1])

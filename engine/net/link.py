@@ -172,6 +172,12 @@ class Link:
                 if not isinstance(message, wire.Beat):
                     yield message
 
+    def leave(self) -> None:
+        """Say goodbye, if anybody listens, and begin again on a fresh socket."""
+        self.close()
+        self.welcome, self._broken = None, False
+        self.socket = self._open()
+
     def _note_alias(self, known_as: str) -> None:
         """Say once that another client has our name."""
         if known_as and not self._told_of_alias:

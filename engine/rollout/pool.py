@@ -13,78 +13,42 @@ import argparse
 import logging
 import os
 import secrets
-import selectors
 import socket
-import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 from engine.errors import WorkerError
 from engine.net import codec, process
+from engine.net.child import Child as BaseChild
 
 log = logging.getLogger("g1")
 FIRST_PAUSE_S, LAST_PAUSE_S, HEALTHY_S = 0.2, 10.0, 30.0
 UNREADY_DEATHS = 5
 READY_WITHIN_S = 120.0
+LOOK_EVERY_S = 0.05
 MAX_LAST_WORDS = 4000  # characters
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-@dataclass
-class Child:
-    """One worker process after another, under one name."""
+class Child(BaseChild):
+    """One worker process after another, under one name; what it prints goes to stderr."""
 
-    name: str
-    command: list[str]
-    life: str = field(default_factory=lambda: secrets.token_hex(8))  # of all of them: each takes the place of the last
-    running: subprocess.Popen[bytes] | None = None
-    output: IO[bytes] | None = None
-    started: float = 0.0
-    start_at: float = 0.0
-    pause_s: float = FIRST_PAUSE_S
-    ready: bool = False
-    left: bool = False  # it ended because it was told to
-    unready_deaths: int = 0
-    rest: bytes = b""
-    last_words: str = ""
-    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    def __init__(self, name: str, command: Sequence[str]) -> None:
+        super().__init__(name, command, process.READY_LINE, show=self._print)
+        self.life = secrets.token_hex(8)  # of all its processes: each takes the place of the last
+        self.start_at, self.pause_s = 0.0, FIRST_PAUSE_S
+        self.left = False  # it ended because it was told to
+        self.unready_deaths = 0
+        self.last_words = ""
 
-    def start(self) -> None:
-        self.running = subprocess.Popen(
-            self.command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **ONE_THREAD, process.LAST_WORDS: self.last_words, process.LIFE: self.life},
-            start_new_session=True,  # Ctrl-C in a terminal reaches the supervisor alone, which tells its workers
-        )
-        self.output = self.running.stdout
-        assert self.output is not None
-        os.set_blocking(self.output.fileno(), False)
-        self.started, self.ready, self.rest = time.monotonic(), False, b""
+    def start(self, environment: Mapping[str, str] | None = None) -> None:
+        inherited = {process.LAST_WORDS: self.last_words, process.LIFE: self.life}
+        super().start({**ONE_THREAD, **inherited, **(environment or {})})
 
-    def read(self) -> bytes | None:
-        """Show what it printed, line by line; returns it: None when there is no more now, empty at the end."""
-        assert self.output is not None
-        data: bytes | None = self.output.read(1 << 16)
-        if data is None:
-            return None
-        *lines, self.rest = (self.rest + data).split(b"\n")
-        if not data and self.rest:
-            lines, self.rest = [self.rest], b""
-        for line in lines:
-            text = line.decode("utf-8", "replace")
-            if text == process.READY_LINE and not self.ready:
-                self.ready, self.unready_deaths = True, 0
-                continue
-            self.last_lines.append(text)
-            print(f"[{self.name}] {text}", file=sys.stderr, flush=True)
-        return data
+    def _print(self, line: str) -> None:
+        print(f"[{self.name}] {line}", file=sys.stderr, flush=True)
 
     def died(self, status: int) -> None:
         """Decide when to start it again. Raises `WorkerError` for what only a person can mend, and when it has never
@@ -92,7 +56,7 @@ class Child:
         if status == process.MENDABLE_STATUS and self.last_lines:
             raise WorkerError(self.last_lines[-1].removeprefix("g1 worker: "))
         lived_s = time.monotonic() - self.started
-        self.unready_deaths += not self.ready
+        self.unready_deaths = 0 if self.ready else self.unready_deaths + 1
         if self.unready_deaths >= UNREADY_DEATHS:
             output = "\n".join(self.last_lines)
             raise WorkerError(f"worker {self.name} died {UNREADY_DEATHS} times before it was ready; it said:\n{output}")
@@ -116,7 +80,6 @@ class Supervisor:
     def __init__(self, children: list[Child]) -> None:
         self.children = children
         self.draining = False
-        self._selector = selectors.DefaultSelector()
 
     def run(self, stop: process.Stop) -> None:
         try:
@@ -125,12 +88,9 @@ class Supervisor:
                     self.drain()
                 for child in self.children:
                     self._look_after(child)
-                for key, _ in self._selector.select(timeout=0.05):
-                    if key.data.read() == b"":
-                        self._selector.unregister(key.fileobj)
+                time.sleep(LOOK_EVERY_S)
         finally:
             self.kill()
-            self._selector.close()
 
     def drain(self) -> None:
         """Tell the workers to finish what they hold."""
@@ -139,17 +99,12 @@ class Supervisor:
         for child in self.children:
             if child.running is None:
                 child.left = True
-            elif child.running.poll() is None:
+            elif child.alive:
                 child.running.terminate()
 
     def kill(self) -> None:
         for child in self.children:
-            if child.running is not None:
-                child.running.kill()
-                child.running.wait()
-                child.running = None
-            if child.output is not None:
-                child.output.close()
+            child.kill()
 
     def _look_after(self, child: Child) -> None:
         if child.left:
@@ -157,32 +112,21 @@ class Supervisor:
         if child.running is None:
             if time.monotonic() >= child.start_at:
                 self._start(child)
-            return
-        status = child.running.poll()
-        if status is None:
-            if not child.ready and time.monotonic() - child.started > READY_WITHIN_S:
-                log.warning("worker %s is not ready after %.0f s; killing it", child.name, READY_WITHIN_S)
-                child.running.kill()
-            return
-        self._bury(child, status)
+        elif child.status is not None:
+            self._bury(child, child.status)
+        elif not child.ready and time.monotonic() - child.started > READY_WITHIN_S:
+            log.warning("worker %s is not ready after %.0f s; killing it", child.name, READY_WITHIN_S)
+            child.kill()
 
     def _start(self, child: Child) -> None:
         try:
             child.start()
         except OSError as error:  # no memory, or too many processes: for now
             child.postpone(f"cannot be started ({error.strerror})")
-            return
-        assert child.output is not None
-        self._selector.register(child.output, selectors.EVENT_READ, child)
 
     def _bury(self, child: Child, status: int) -> None:
-        while child.read():
-            pass
-        assert child.output is not None
-        if child.output.fileno() in self._selector.get_map():
-            self._selector.unregister(child.output)
-        child.output.close()
-        child.running = child.output = None
+        child.listen()
+        child.running = None
         if status == 0 or self.draining:
             child.left = True
             if not self.draining:  # the trainer sent it home; one that was just being started would never hear of that

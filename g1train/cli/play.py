@@ -1,5 +1,6 @@
 """g1 play: a game in a window."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,7 @@ def play(
         return
     if game is None:
         raise ConfigError("which game? `g1 play --list` says what there is")
+    _check_writable(plays)
     from engine.play import window as playing
 
     try:
@@ -36,3 +38,14 @@ def play(
         raise ConfigError(str(error)) from error
     if kept is not None:
         print(f"kept in {kept}")
+
+
+def _check_writable(folder: Path) -> None:
+    """Raises `ConfigError` for a folder in which no game can be kept, before one is played."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ConfigError(
+            f"no game can be kept in {folder}: {error.strerror}; choose another folder with --plays"
+        ) from error

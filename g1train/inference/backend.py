@@ -14,6 +14,10 @@ from engine.net import wire
 Image = npt.NDArray[np.uint8]
 
 
+class BackendError(Exception):
+    """The backend is broken for good: no ask can be answered any more."""
+
+
 class Backend(Protocol):
     """All methods run in the node's event loop; a long computation belongs in a thread of the backend's own."""
 
@@ -28,12 +32,13 @@ class Backend(Protocol):
         """The prompt's token ids as they were expanded (`wire.pack_ids`), and `ask.num_samples` samples.
 
         `images` are the frames of the turns that have one, uint8[H, W, 3], in order; none if `needs_state`. Many calls
-        run at a time; one may be cancelled when its asker is gone. Raises `ValueError` for an ask that can never be
-        answered; any other exception ends the node.
+        run at a time; one may be cancelled when its asker is gone. `BackendError` ends the node; any other exception
+        refuses this ask for good.
         """
 
     async def weight_call(self, call: wire.WeightCall) -> None:
-        """One transfer step; frozen players do nothing, the node adopts the version. May raise `WeightsError`."""
+        """One transfer step; frozen players do nothing, the node adopts the version. `start` may come again, after a
+        transfer that was not finished. May raise `WeightsError`."""
 
     async def stop(self) -> None:
         """Free everything; also called when `start` or the node failed."""

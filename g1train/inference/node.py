@@ -3,7 +3,7 @@
     g1 serve ─▶ bind ─▶ backend.start ─▶ Node.run (g1train/inference/server.py) ─▶ backend.stop
 
 Ctrl-C or SIGTERM: it answers what it has been asked and leaves; a second one stops at once. An exception of the backend
-that is no `ValueError` ends the node, which tells everybody why: better dead and restarted than wrong.
+refuses the ask that raised it; a `BackendError` ends the node, which tells everybody why: better dead than wrong.
 
     python -m g1train.inference.node --player oracle --bind tcp://127.0.0.1:5602
 """

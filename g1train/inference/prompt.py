@@ -22,6 +22,14 @@ def chat_text(tokenizer: Any, turns: Sequence[Turn]) -> str:
     return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
+def check_images(images: Sequence[np.ndarray]) -> None:
+    """Raises `ValueError` for a frame that is not made of whole image tokens: a model would scale it, or die of it."""
+    for image in images:
+        height, width = image.shape[:2]
+        if height % CELL_PIXELS or width % CELL_PIXELS:
+            raise ValueError(f"a frame of {height} x {width} pixels; a model takes multiples of {CELL_PIXELS}")
+
+
 def prompt_token_ids(
     tokenizer: Any, turns: Sequence[Turn], images: Sequence[np.ndarray], image_token: int
 ) -> list[int]:

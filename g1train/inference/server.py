@@ -25,7 +25,8 @@ import zmq.asyncio
 from engine.errors import WeightsError, WireError
 from engine.net import codec, sockets, wire
 from engine.net.hub import Hub, Peer
-from g1train.inference.backend import Backend, Image
+from engine.ticket import MAX_TEMPERATURE, MIN_TEMPERATURE
+from g1train.inference.backend import Backend, BackendError, Image
 from g1train.inference.frames import AtlasStore
 from g1train.inference.gate import Gate, Refused
 
@@ -33,6 +34,7 @@ log = logging.getLogger("g1")
 READ_AT_ONCE = 64  # parcels, before answers are given a chance
 NUM_LATENCIES = 4096
 LAST_WORDS_MS = 2000
+READ_WITHIN_S = 0.5
 MAX_IMAGE_BYTES, MAX_ALL_IMAGE_BYTES = 256 << 20, 512 << 20  # of one peer's asks in flight, and of all
 MAX_WEIGHT_CALLS = 64  # that wait
 READS_AGAIN_S = 0.01  # how often is looked whether a client that has much to read has read it
@@ -190,8 +192,14 @@ class Node:
             self._post(peer.identity, wire.Answer(ask.id, prompt, samples, version))
         except Refused as reason:
             self._refuse(peer, ask, str(reason), retry=True)
+        except BackendError:
+            raise
         except (ValueError, WireError) as error:  # an impossible ask, or an answer too long to be sent
             self._refuse(peer, ask, str(error), retry=False)
+        except Exception as error:  # of whatever library answers: it concerns this ask alone
+            reason = repr(_root(error))
+            self.hub.said(peer, f"asked for what the backend cannot do: {reason}")
+            self._refuse(peer, ask, reason, retry=False)
         else:
             self.hub.counts["answers"] += 1
             self.hub.counts["samples"] += len(samples)
@@ -300,6 +308,12 @@ class Node:
             self.hub.post(identity, wire.Fault(wire.clip(f"the node on {where} ends: {error!r}")))
         self._socket.set(zmq.LINGER, LAST_WORDS_MS)
         await self._flush()
+        await asyncio.sleep(READ_WITHIN_S)  # a client's socket drops what is not read when its connection breaks
+
+
+def _root(error: BaseException) -> BaseException:
+    """What an error was raised from in the first place: libraries wrap them in words that say nothing."""
+    return error if error.__cause__ is None else _root(error.__cause__)
 
 
 def _check(ask: wire.Ask, image_bytes: int) -> None:
@@ -311,5 +325,7 @@ def _check(ask: wire.Ask, image_bytes: int) -> None:
         raise ValueError(f"num_samples is 1 to {wire.MAX_SAMPLES} and max_tokens 1 to {wire.MAX_TOKENS}, not {found}")
     if not 0.0 <= ask.temperature < math.inf:
         raise ValueError(f"temperature is at least 0 and finite, not {ask.temperature}")
+    if ask.temperature and not MIN_TEMPERATURE <= ask.temperature <= MAX_TEMPERATURE:
+        raise ValueError(f"temperature is 0, or {MIN_TEMPERATURE} to {MAX_TEMPERATURE}, not {ask.temperature}")
     if image_bytes > wire.MAX_PARCEL_BYTES:
         raise ValueError(f"{image_bytes} bytes of images; one ask may have {wire.MAX_PARCEL_BYTES}")

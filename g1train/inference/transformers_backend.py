@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from engine.errors import WeightsError
 from engine.net.wire import Ask, Sample, WeightCall, pack_ids
-from g1train.inference.prompt import prompt_token_ids
+from g1train.inference.prompt import check_images, prompt_token_ids
 from g1train.learn.batch import cut_patches, prompt_positions
 from g1train.learn.policy import load_model, load_tokenizer
 from g1train.learn.tokens import banned_token_ids
@@ -46,6 +46,7 @@ class TransformersBackend:
     async def generate(self, ask: Ask, images: list[np.ndarray]) -> tuple[bytes, list[Sample]]:
         """Answers of one ask, in a thread so that the node's loop goes on beating. Cancelled, it ends with the token
         that it is at: until then nobody else has the model."""
+        check_images(images)
         stop = threading.Event()
         async with self._lock:
             answering = asyncio.ensure_future(asyncio.to_thread(self._generate, ask, images, stop))

@@ -15,8 +15,9 @@ import numpy as np
 
 from engine.errors import ConfigError, WeightsError
 from engine.net.wire import Ask, Sample, WeightCall, pack_ids
-from g1train.inference.prompt import chat_text
-from g1train.inference.vllm_plugin import BAN_PROCESSOR, NODE_VARIABLE, WEIGHT_BACKEND
+from g1train.inference.backend import BackendError
+from g1train.inference.prompt import chat_text, check_images
+from g1train.inference.vllm_plugin import BAN_PROCESSOR, NODE_VARIABLE, WEIGHT_BACKEND, WORKER_EXTENSION
 
 
 class VllmOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +79,7 @@ class VllmBackend:
             "logprobs_mode": "processed_logprobs",
             "generation_config": "vllm",
             "weight_transfer_config": {"backend": options.weight_backend},
+            "worker_extension_cls": WORKER_EXTENSION,
             "enforce_eager": current_platform.is_cpu(),
             # A seeded request whose prompt is cut in two rewinds its generator, which a CPU generator cannot do.
             "enable_chunked_prefill": False if current_platform.is_cpu() else None,
@@ -85,9 +87,18 @@ class VllmBackend:
 
     async def generate(self, ask: Ask, images: list[np.ndarray]) -> tuple[bytes, list[Sample]]:
         """Answers of one ask; concurrent calls share vLLM's batch. A greedy ask is answered once and repeated."""
+        try:
+            return await self._generate(ask, images)
+        except Exception as error:
+            if self._engine.errored:
+                raise BackendError(f"vLLM's engine is dead: {error!r}") from error
+            raise
+
+    async def _generate(self, ask: Ask, images: list[np.ndarray]) -> tuple[bytes, list[Sample]]:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
+        check_images(images)
         greedy = ask.temperature == 0.0
         params = SamplingParams(
             n=1 if greedy else ask.num_samples,
@@ -117,6 +128,8 @@ class VllmBackend:
         except WeightsError:
             raise
         except Exception as error:  # whatever vLLM raises must reach the trainer, by name
+            if self._engine.errored:
+                raise BackendError(f"vLLM's engine is dead: {error!r}") from error
             raise WeightsError(f"vLLM failed in phase '{call.phase}' of a weight transfer: {error!r}") from error
 
     async def _weight_phase(self, call: WeightCall) -> None:
@@ -127,6 +140,7 @@ class VllmBackend:
             await self._engine.init_weight_transfer_engine(WeightTransferInitRequest(init_info=info))
         elif call.phase == "start":
             await self._engine.pause_generation(mode="wait", clear_cache=True)
+            await self._engine.collective_rpc("reset_weight_update")
             await self._engine.start_weight_update()
         elif call.phase == "update":
             await self._engine.update_weights(WeightTransferUpdateRequest(update_info=info))

@@ -11,6 +11,7 @@ from typing import Any
 
 WEIGHT_BACKEND = "g1_shm"
 NODE_VARIABLE = "G1_INFERENCE_NODE"  # set by our node: other programs of this environment are left alone
+WORKER_EXTENSION = "g1train.inference.vllm_worker.TransferReset"
 BAN_PROCESSOR = "g1train.inference.vllm_worker:BanVisionTokens"
 PR_SET_PDEATHSIG = 1
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
+from vllm.config import set_current_vllm_config
 from vllm.distributed.weight_transfer.base import (
     WeightTransferEngine,
     WeightTransferInitInfo,
@@ -67,6 +68,19 @@ class SharedMemoryWeightEngine(WeightTransferEngine[InitInfo, UpdateInfo]):  # t
 
     def shutdown(self) -> None:
         """Nothing is held between updates."""
+
+
+class TransferReset:
+    """Mixed into vLLM's worker, which has no way back from a transfer that was not finished."""
+
+    def reset_weight_update(self: Any) -> None:
+        """Give up the transfer under way, if there is one. Layers that were loaded in part become some of both, so
+        nothing may be served before a whole transfer."""
+        engine = self.weight_transfer_engine
+        with set_current_vllm_config(self.vllm_config):
+            finalize_layerwise_reload(engine.model, engine.model_config)
+        engine.reset_weight_update_target()
+        self._weight_update_active = False
 
 
 def _tensors(path: str) -> Iterator[tuple[str, torch.Tensor]]:

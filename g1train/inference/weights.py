@@ -4,18 +4,21 @@
     probe prompt ──▶ node answers greedily ──▶ its log-probabilities against the trainer's own
 
 The node's side is g1train/inference/vllm_worker.py (vLLM) or transformers_backend.py. Every phase has a deadline,
-kept by the client; a file is removed as soon as the node has read it.
+kept by the client; a file is removed as soon as the node has read it. A transfer that broke off is begun again with
+`start`, which every node takes at any time.
 """
 
 import os
 import re
-import tempfile
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from engine.errors import WeightsError
@@ -24,23 +27,24 @@ from engine.ticket import Sampling
 from g1train.inference.client import NodeClient
 from g1train.learn.batch import Row
 from g1train.learn.learner import Learner
+from g1train.run import scratch
 
 CHUNK_BYTES = 1 << 30
-SHARED_MEMORY = Path("/dev/shm")
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.5}
+REMEDY = "free some memory there (`df -h /dev/shm` shows it, docker: --shm-size), or make it writable"
 PROBE = Sampling(temperature=0.0, max_tokens=16)
 
 
 def send_weights(learner: Learner, client: NodeClient, version: int) -> None:
-    """Make the node serve the learner's policy as `version`. Raises `WeightsError` when a phase fails or times out."""
+    """Make the node serve the learner's policy as `version`. Raises `TransferError` when a phase fails or times out,
+    and `WeightsError` if there is no room for the weights."""
     client.init_weight_transfer_engine({})
     client.start_weight_update()
-    for tensors in _chunks(learner.policy.model):
-        path = _write(tensors)
-        try:
+    with _room() as folder:
+        for tensors in _chunks(learner.policy.model):
+            path = _write(tensors, folder)
             client.update_weights({"path": str(path)})
-        finally:
-            path.unlink(missing_ok=True)
+            path.unlink()
     client.finish_weight_update(str(version))
 
 
@@ -48,10 +52,10 @@ def probe(learner: Learner, client: NodeClient, turn: Turn, image: np.ndarray, v
     """Largest difference between the node's and the trainer's log-probabilities on one greedy answer.
 
     The same frame is asked about after every transfer, so a stale cache of its embedding shows, too. Raises
-    `WeightsError` if the difference says that the node runs other weights.
+    `WeightsError` if the difference says that the node runs other weights, and `ConnectError` if it gives no answer.
     """
     ask = Ask(0, [turn], 1, 0, PROBE.temperature, PROBE.max_tokens, version)
-    answer = client.ask(ask)
+    answer = client.ask_once(ask)
     gap = mismatch(learner, answer, image)
     limit = TOLERANCE[learner.dtype]
     if not gap <= limit:  # also when it is not a number
@@ -89,9 +93,27 @@ def _chunks(model: torch.nn.Module) -> Iterator[dict[str, Any]]:
     yield chunk
 
 
-def _write(tensors: dict[str, torch.Tensor]) -> Path:
-    folder = SHARED_MEMORY if SHARED_MEMORY.is_dir() else Path(tempfile.gettempdir())
-    handle, path = tempfile.mkstemp(prefix=f"g1-weights-{os.getpid()}-", suffix=".safetensors", dir=folder)
-    os.close(handle)
-    save_file(tensors, path)
-    return Path(path)
+@contextmanager
+def _room() -> Iterator[Path]:
+    """A folder in shared memory, for as long as a transfer takes."""
+    where = scratch.shared_memory()
+    try:
+        room = scratch.Scratch(f"g1-weights-{os.getpid()}-", where)
+    except OSError as error:
+        raise WeightsError(f"cannot write weights to {where}: {error.strerror}; {REMEDY}") from error
+    try:
+        yield room.path
+    finally:
+        room.remove()
+
+
+def _write(tensors: dict[str, torch.Tensor], folder: Path) -> Path:
+    path = folder / "weights.safetensors"
+    needed, free = sum(tensor.nbytes for tensor in tensors.values()), shutil.disk_usage(folder).free
+    try:
+        if needed > free:
+            raise OSError(f"they have {needed >> 20} MB and {free >> 20} MB are free")
+        save_file(tensors, path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"cannot write weights to {folder.parent}: {error}; {REMEDY}") from error
+    return path

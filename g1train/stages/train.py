@@ -24,8 +24,10 @@ from g1train.learn import checkpoint, nano
 from g1train.learn.checkpoint import Progress
 from g1train.learn.learner import Learner
 from g1train.run import folder as run_folder
+from g1train.run import scratch
 from g1train.run.display import Display
 from g1train.run.services import Services
+from g1train.stages.checks import check_length, check_ranks
 from g1train.stages.coldstart import run_stage
 from g1train.stages.evaluate import Result, evaluate, evaluate_random
 from g1train.stages.rl import run_rl
@@ -42,14 +44,17 @@ class Interrupted(G1Error):
 
 def train(config: Config, root: Path, display: Display, external: bool = False) -> dict[str, Any]:
     """Run all stages; returns the results by player. Raises `Interrupted` after Ctrl-C."""
+    check_ranks()
     opened = run_folder.create(config, root)
     return _run(config, opened, display, external, None)
 
 
 def resume(folder: Path, display: Display, external: bool = False) -> dict[str, Any]:
     """Go on with a run. Raises `CheckpointError` if the folder is not one."""
-    opened, config = run_folder.reopen(folder)
-    return _run(config, opened, display, external, checkpoint.latest(opened.checkpoints))
+    check_ranks()
+    found = checkpoint.latest(folder / "checkpoints")
+    opened, config = run_folder.reopen(folder, checkpoint.read(found).logs if found else {})
+    return _run(config, opened, display, external, found)
 
 
 def _run(
@@ -59,17 +64,19 @@ def _run(
     if external and (warning := exposure(config)):
         display.say(warning)
     try:
+        scratch.sweep()
         source = _source_model(config, opened)
+        check_length(config, source)
         learner = Learner(found / "model" if found else source, config.model.dtype, config.trainer, config.seed)
         pool = config.pool
-        services = None if external else Services(opened.folder, pool.num_workers, pool.capacity, display.say)
+        services = None if external else Services(opened.folder, source, pool.num_workers, pool.capacity, display.say)
         session = Session(config, opened, learner, display, services)
-        try:
-            with _stop_on_signal(session):
-                session.start(source)
+        with _stop_on_signal(session):
+            try:
+                session.start()
                 results = _Course(session, source, found).run()
-        finally:
-            session.close()
+            finally:
+                session.close()
     finally:
         opened.close()
     results = {**results, "run": str(opened.folder)}
@@ -144,6 +151,7 @@ class _Course:
 
     def _after_step(self, step: int) -> None:
         self.step = step
+        self.session.keeper.look_after()
         every = self.config.trainer.checkpoint_every
         if every and step % every == 0:
             self._save(finished=False)
@@ -156,6 +164,7 @@ class _Course:
             step=self.step,
             finished=finished,
             version=session.version,
+            logs=session.run.logged(),
         )
         checkpoint.save(session.run.checkpoints, self.progress, session.learner, self.source)
 
@@ -203,9 +212,14 @@ def vocabulary(config: Config) -> list[str]:
 
 @contextmanager
 def _stop_on_signal(session: Session) -> Iterator[None]:
-    """Ctrl-C or SIGTERM asks the session to stop after the step; a second one interrupts it."""
+    """Ctrl-C or SIGTERM asks the session to stop after the step; a second one interrupts it, and the next does not let
+    what is ours take its time to end."""
 
     def handle(number: int, frame: FrameType | None) -> None:
+        if session.closing:
+            if session.services is not None:
+                session.services.kill()
+            return
         if session.stop_asked:
             raise KeyboardInterrupt
         session.stop_asked = True

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -146,6 +147,20 @@ def test_a_node_that_dies_is_started_again_with_the_weights_of_now(tmp_path: Pat
     assert [index for index, *_ in starts(run)] == list(range(36))
 
 
+def test_impatient_ctrl_c_leaves_no_traceback_and_nobody(tmp_path: Path) -> None:
+    run = tmp_path / "nano-2048"
+    with training(command(tmp_path, node__backend="'transformers'", rl__steps=1000)) as process:
+        processes.eventually(lambda: process.poll() is not None or rl_steps(run) >= 1, patience_s=240)
+        family = [child(process, b"serve"), child(process, b"pool"), *workers(process)]
+        os.kill(family[0], signal.SIGSTOP)  # so that it does not end when it is told to
+        for _ in range(3):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        _, err = finished(process, status=130)
+    assert "Traceback" not in err
+    processes.eventually(lambda: not any(processes.alive(pid) for pid in family))
+
+
 def test_node_pool_and_trainer_apart(tmp_path: Path, tiny_model: Path) -> None:
     addresses = {"trainer": f"ipc://{tmp_path}/trainer", "node": f"ipc://{tmp_path}/node"}
     sets = ["--set", "node.backend='transformers'", "--set", "node.num_threads=1", "--bind", addresses["node"]]
@@ -194,6 +209,11 @@ def test_a_wrong_key() -> None:
     assert "unknown key 'rl.stepz'; did you mean 'rl.steps'?" in failure(
         "train", "configs/nano/2048.toml", "--set", "rl.stepz=1"
     )
+
+
+def test_a_prompt_that_does_not_fit_into_the_node(tmp_path: Path) -> None:
+    sets = [*command(tmp_path, node__max_model_len=32)[len(G1) :]]
+    assert "but node.max_model_len is 32: set it to" in failure(*sets)
 
 
 def test_a_missing_model_folder() -> None:

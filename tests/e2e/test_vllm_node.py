@@ -139,6 +139,51 @@ def test_a_failed_transfer_is_told_and_can_be_mended(client: NodeClient, learner
     assert ask(client, version=4).version == 4
 
 
+def test_a_trainer_that_is_killed_half_way_leaves_a_node_that_takes_weights(
+    node: tuple[processes.Process, str], client: NodeClient, learner: Learner, model: Path, tmp_path: Path
+) -> None:
+    tensors = load_file(model / "model.safetensors")
+    part = {name: torch.full_like(tensor, torch.nan) for name, tensor in tensors.items() if ".q_proj." in name}
+    save_file(part, tmp_path / "part.safetensors")  # of each layer's fused matrix only one third
+    for file in ("", str(tmp_path / "part.safetensors")):
+        with processes.started("tests.half_transfer", node[1], file) as trainer:
+            assert trainer.stdout is not None
+            assert trainer.stdout.readline() == "half way\n"
+            trainer.kill()
+            trainer.wait()
+    send_weights(learner, client, 5)
+    assert probe(learner, client, PIXELS, IMAGE, 5) < 1e-5
+    assert mismatch(learner, ask(client, temperature=1.0, version=5), IMAGE) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("turns", "changes", "reason"),
+    [
+        ([wire.Turn("tile " * 300, None)], {}, "max.*length"),
+        ([wire.Turn("tile " * 300, TURN.frame)], {}, "max.*length"),
+        ([TURN, wire.Turn("Right.", None), TURN], {}, "image"),
+        ([wire.Turn("Play.", wire.Frame("pixels", 1, 1, bytes(3)))], {}, "multiples of 28"),
+        ([wire.Turn("Play.", wire.Frame("pixels", 28, 28, bytes(28 * 28 * 3)))], {}, None),
+        ([wire.Turn("Play.", wire.Frame("pixels", 28, 28 * 250, bytes(28 * 28 * 250 * 3)))], {}, "aspect ratio"),
+        ([TURN], {"temperature": 1e30}, "temperature is 0, or"),
+        ([TURN], {"temperature": 1e-300}, "temperature is 0, or"),
+        ([TURN], {"seed": 1 << 62}, None),
+        ([TURN], {"seed": -1 << 62}, None),
+    ],
+)
+def test_one_bad_ask_is_refused_and_ends_nobody(
+    client: NodeClient, turns: list[wire.Turn], changes: dict[str, float], reason: str | None
+) -> None:
+    fields = {"num_samples": 1, "seed": 1, "temperature": 1.0, "max_tokens": 4, **changes}
+    bad = wire.Ask(0, turns, **fields)  # type: ignore[arg-type]
+    if reason is None:
+        assert client.ask(bad, atlas=GAME.atlas).samples
+    else:
+        with pytest.raises(ValueError, match=f"refuses the ask: .*{reason}"):
+            client.ask(bad, atlas=GAME.atlas)
+    assert ask(client).samples
+
+
 def test_nothing_is_left_in_shared_memory() -> None:
     assert not list(Path("/dev/shm").glob(f"g1-weights-{os.getpid()}-*"))
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 
 from engine.errors import CheckpointError
 from g1train.config import OptimConfig, TrainerConfig, load
@@ -71,6 +72,33 @@ def test_a_run_folder(tmp_path: Path) -> None:
     again, same = run_folder.reopen(first.folder)
     again.close()
     assert same == config
+
+
+def test_a_run_that_goes_on_logs_no_step_twice(tmp_path: Path) -> None:
+    first = run_folder.create(load("configs/nano/2048.toml"), tmp_path)
+    for step in (1, 2):
+        first.log("rl", step, {"game_reward": 0.5})
+    logged = first.logged()
+    for step in (3, 4):
+        first.log("rl", step, {"game_reward": 0.5})
+    first.close()
+    for lives in range(2):  # the second time there are two files of TensorBoard
+        again, _ = run_folder.reopen(first.folder, logged)
+        again.log("rl", 3, {"game_reward": 0.25 + lives})
+        again.close()
+    lines = [json.loads(line) for line in (first.folder / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["game_reward"]) for line in lines] == [(1, 0.5), (2, 0.5), (3, 1.25)]
+    assert curve(first.folder / "tensorboard") == [(1, 0.5), (2, 0.5), (3, 1.25)]
+    afresh, _ = run_folder.reopen(first.folder, {})
+    afresh.close()
+    assert (first.folder / "metrics.jsonl").read_text() == ""
+    assert curve(first.folder / "tensorboard") == []
+
+
+def curve(folder: Path) -> list[tuple[int, float]]:
+    """All points of all curves, as TensorBoard reads them."""
+    events = [event for path in sorted(folder.iterdir()) for event in LegacyEventFileLoader(str(path)).Load()]
+    return [(event.step, value.simple_value) for event in events for value in event.summary.value]
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from engine.net import wire
 from engine.rollout.episode import frame_of
 from engine.start import make_game
 from engine.ticket import GameSpec
+from g1train.inference.backend import BackendError
 from g1train.inference.client import NodeClient
 from g1train.inference.gate import Gate, Refused
 from g1train.inference.node import serve
@@ -118,6 +119,9 @@ def test_messages_that_do_not_belong_here(exchange: Exchange) -> None:
         ({"max_tokens": 1 << 40}, "max_tokens 1 to"),
         ({"temperature": float("nan")}, "at least 0 and finite"),
         ({"temperature": -1.0}, "at least 0 and finite"),
+        ({"temperature": 1e30}, "temperature is 0, or 0.01 to 100.0"),
+        ({"temperature": 1e-300}, "temperature is 0, or 0.01 to 100.0"),
+        ({"game": {"name": "2048", "settings": {"level": 5}}}, "level is a text"),
         ({"game": {"name": "2048", "settings": {"name": "shisen"}}}, "unknown setting"),
         ({"turns": []}, "at least one turn"),
         ({"state": b"short"}, "are no record"),
@@ -239,7 +243,7 @@ def test_a_backend_that_breaks_ends_the_node(tmp_path: Path) -> None:
         stopped = False
 
         async def generate(self, ask: wire.Ask, images: list[Any]) -> tuple[bytes, list[wire.Sample]]:
-            raise RuntimeError("out of memory")
+            raise BackendError("out of memory")
 
         async def stop(self) -> None:
             self.stopped = True
@@ -247,7 +251,7 @@ def test_a_backend_that_breaks_ends_the_node(tmp_path: Path) -> None:
     async def scenario(backend: Broken, address: str) -> None:
         async with asyncio.timeout(30.0):
             serving = asyncio.create_task(serve(backend, address, handle_signals=False))
-            reason = r"the node on .* process \d+ ends: RuntimeError\('out of memory'\)"
+            reason = r"the node on .* process \d+ ends: BackendError\('out of memory'\)"
             with NodeClient(address, timeout_s=1.0) as client, pytest.raises(ConnectError, match=reason):
                 await asyncio.to_thread(client.ask, an_ask(), 2.0, make_game(GAME).atlas)
             await serving
@@ -255,8 +259,30 @@ def test_a_backend_that_breaks_ends_the_node(tmp_path: Path) -> None:
     backend = Broken("oracle")
     with pytest.raises(ExceptionGroup) as raised:
         asyncio.run(scenario(backend, f"ipc://{tmp_path}/node"))
-    assert raised.group_contains(RuntimeError, match="out of memory")
+    assert raised.group_contains(BackendError, match="out of memory")
     assert backend.stopped
+
+
+def test_an_ask_of_which_the_backend_breaks_is_refused_alone(tmp_path: Path) -> None:
+    class Picky(Scripted):
+        async def generate(self, ask: wire.Ask, images: list[Any]) -> tuple[bytes, list[wire.Sample]]:
+            if ask.seed == 13:
+                raise RuntimeError("not this one")
+            return await super().generate(ask, images)
+
+    async def scenario(address: str) -> wire.Answer:
+        async with asyncio.timeout(30.0):
+            serving = asyncio.create_task(serve(Picky("oracle"), address, handle_signals=False))
+            with NodeClient(address, timeout_s=5.0) as client:
+                bad = msgspec.structs.replace(an_ask(), seed=13)
+                with pytest.raises(ValueError, match=r"refuses the ask: RuntimeError\('not this one'\)"):
+                    await asyncio.to_thread(client.ask, bad, 5.0, make_game(GAME).atlas)
+                answer = await asyncio.to_thread(client.ask, an_ask(), 5.0, make_game(GAME).atlas)
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+        return answer
+
+    assert asyncio.run(scenario(f"ipc://{tmp_path}/node")).samples
 
 
 def test_an_answer_too_long_for_a_parcel_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,9 +197,9 @@ class Node:
         except (ValueError, WireError) as error:  # an impossible ask, or an answer too long to be sent
             self._refuse(peer, ask, str(error), retry=False)
         except Exception as error:  # of whatever library answers: it concerns this ask alone
-            reason = repr(_root(error))
-            self.hub.said(peer, f"asked for what the backend cannot do: {reason}")
-            self._refuse(peer, ask, reason, retry=False)
+            flaw = repr(_root(error))
+            self.hub.said(peer, f"asked for what the backend cannot do: {flaw}")
+            self._refuse(peer, ask, flaw, retry=False)
         else:
             self.hub.counts["answers"] += 1
             self.hub.counts["samples"] += len(samples)

@@ -203,6 +203,9 @@ def full_gradient(parameter: torch.nn.Parameter) -> torch.Tensor | None:
 def _initialize(policy: Policy, optim: OptimConfig, config: TrainerConfig, dtype: str) -> Any:
     import deepspeed
 
+    # An all-reduce in shared memory, of no use to one rank, would be compiled at first use under a lock file that
+    # outlives whoever is killed meanwhile: every later run would wait for it, in silence.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     _set_single_rank()
     parameters = [parameter for parameter in policy.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=optim.lr, betas=optim.betas, weight_decay=optim.weight_decay)

@@ -1,6 +1,9 @@
 """The learner with real DeepSpeed steps: it learns, micro-batches do not matter, bad numbers stop it, resuming is
 exact."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,3 +145,17 @@ def test_frozen_vision_stays(tiny_model: Path) -> None:
     changed = {name for name, value in weights(made).items() if not torch.equal(value, before[name])}
     assert changed
     assert not any("visual" in name for name in changed)
+
+
+def test_a_lock_that_a_killed_process_left_holds_nobody_up(tiny_model: Path, tmp_path: Path) -> None:
+    """torch compiles extensions under a lock file, and whoever finds one waits for ever."""
+    lock = tmp_path / "deepspeed_shm_comm" / "lock"
+    lock.parent.mkdir()
+    lock.touch()
+    script = (
+        f"from pathlib import Path; from tests.unit.test_learner import learner; learner(Path({str(tiny_model)!r}))"
+    )
+    environment = {**os.environ, "TORCH_EXTENSIONS_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, timeout=120, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in lock.parent.iterdir()] == ["lock"]

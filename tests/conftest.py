@@ -1,5 +1,9 @@
 """Settings for all tests: kernels compile on their first call, so Hypothesis must not take that for a slow example."""
 
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,3 +34,28 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     nano.build(folder, texts=vocabulary(load("configs/nano/2048.toml")), seed=1, size="100k")
     return folder
+
+
+@pytest.fixture
+def unseen_window(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Windows that open without a display, for tests that draw and post events themselves."""
+    import pygame
+
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    yield
+    pygame.display.quit()
+
+
+@pytest.fixture
+def x_display() -> Iterator[str]:
+    """A display of our own with nobody looking."""
+    missing = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"no {' and no '.join(missing)} here: apt-get install xvfb xdotool")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1100x900x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
+        os.close(write)
+        with os.fdopen(read) as told:
+            yield ":" + told.readline().strip()
+        server.terminate()

@@ -9,28 +9,84 @@ digit is itself.
 Every move is kept in a file (engine/play/session.py).
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from engine.games.answers import action_cells, cells_index
-from engine.play.screen import Cell, Screen, View, pygame
+from engine.play import loop
+from engine.play.board import Cell
+from engine.play.judge import truth_of
+from engine.play.paint import CHOSEN, CURSOR, HINTED, pygame
+from engine.play.panel import Button, Panel, Section
+from engine.play.screen import Scene, Screen
 from engine.play.session import Session
 
 ARROWS = {pygame.K_UP: "up", pygame.K_RIGHT: "right", pygame.K_DOWN: "down", pygame.K_LEFT: "left"}
 STEPS = {"up": (-1, 0), "right": (0, 1), "down": (1, 0), "left": (0, -1)}
 DIGITS = {pygame.K_0 + digit: str(digit) for digit in range(10)}
 LETTERS = {pygame.K_h: "hint", pygame.K_u: "undo", pygame.K_t: "truth", pygame.K_n: "new", pygame.K_q: "quit"}
+BUTTONS = (Button("hint", "Hint", "H"), Button("undo", "Undo", "U"), Button("truth", "Truth", "T"),
+           Button("new", "New", "N"))  # fmt: skip
+HOW_TO_MOVE = (
+    "arrows, digits or drag", "click a cell, or arrows and Enter", "click two cells, or arrows and Enter"
+)  # fmt: skip
 DRAG_PX = 24
 REFRESH_MS = 250  # the clock's seconds, and how long Ctrl-C may take
+
+
+@dataclass(slots=True)
+class View:
+    """What is shown beside the game itself. Cursor, chosen cell and hint are outlines above the frame."""
+
+    cursor: Cell | None = None
+    chosen: Cell | None = None
+    hinted: list[Cell] = field(default_factory=list)
+    hint: str = ""
+    message: str = ""
+    good: bool = True
+    truth: bool = False
+
+
+def scene_of(session: Session, view: View) -> Scene:
+    """What the person gets to see."""
+    game, ended = session.game, session.ended
+    outlines = [(cell, HINTED) for cell in view.hinted]
+    outlines += [(view.chosen, CHOSEN)] if view.chosen else []
+    outlines += [(view.cursor, CURSOR)] if view.cursor else []
+    words = truth_of(game, session.state) if view.truth else ()
+    banner = f"Game over {session.score} points" if ended else ""
+    return Scene(game, session.state, _panel_of(session, view), marks=outlines, words=words, banner=banner)
+
+
+def _panel_of(session: Session, view: View) -> Panel:
+    minutes, seconds = divmod(int(session.elapsed_s), 60)
+    time, moves = f"{minutes}:{seconds:02}", str(len(session.tries))
+    return Panel(
+        title=session.game.name,
+        under=f"level {session.level} · seed {session.seed}",
+        numbers=(("score", str(session.score)), ("moves", moves), ("time", time)),
+        message=view.message,
+        good=view.good,
+        sections=[Section("The oracle says", view.hint)],
+        buttons=BUTTONS,
+        keys=f"{HOW_TO_MOVE[session.game.cells_per_action]} · Q quits",
+    )
 
 
 class Player:
     """Turns events into moves; `view` is what is shown of it. `running` is false once the person wants to leave."""
 
-    def __init__(self, session: Session, screen: Screen) -> None:
-        self.session, self.screen = session, screen
-        self.view, self.running = View(message="your move"), True
+    def __init__(self, session: Session) -> None:
+        self.session, self.screen = session, Screen()
+        self.view, self.running, self.wait_ms = View(message="your move"), True, REFRESH_MS
         self._pressed: tuple[int, int] | None = None
+
+    def tick(self) -> None:
+        """Only the clock goes on, and it is looked at when the scene is made."""
+
+    def scene(self) -> Scene:
+        return scene_of(self.session, self.view)
 
     def handle(self, event: pygame.event.Event) -> None:
         """One event of the window."""
@@ -145,14 +201,5 @@ def main(
     Raises ValueError for an unknown game, level or setting, and ConnectError where there is no display.
     """
     session = Session(game, level, seed, settings, folder)
-    player = Player(session, Screen(session))
-    try:
-        while player.running:
-            player.screen.draw(session, player.view)
-            for event in [pygame.event.wait(REFRESH_MS), *pygame.event.get()]:
-                player.handle(event)
-    except KeyboardInterrupt:
-        pass  # as good a way to leave as any
-    finally:
-        pygame.display.quit()
+    loop.run(Player(session))
     return session.path if session.path.exists() else None

@@ -1,10 +1,13 @@
 """The program `g1`, to which each file of this room adds its subcommand, and the options that several share."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from engine.errors import ConfigError
 
 app = typer.Typer(
     name="g1",
@@ -26,3 +29,13 @@ def quiet_threads() -> None:
     from g1train.run.services import quiet_threads as settings
 
     os.environ.update(settings())
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """Raises `ConfigError` for a folder in which no game can be kept, before one is played."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        reason = f"no game can be kept in {folder}: {error.strerror}"
+        raise ConfigError(f"{reason}; choose another folder with {option}") from error

@@ -9,6 +9,8 @@ g1 keys FOLDER              keys for hosts that are not this one
 g1 bench pool|wire|node     speed, with a table and JSON
 g1 games                    what there is to play
 g1 play GAME                play it in a window
+g1 watch CHECKPOINT         see a model play
+g1 replay FILE              see again what was played, by anybody
 """
 
 import sys
@@ -20,9 +22,11 @@ from g1train.cli.games import games as games
 from g1train.cli.keys import keys as keys
 from g1train.cli.play import play as play
 from g1train.cli.pool import pool as pool
+from g1train.cli.replay import replay as replay
 from g1train.cli.serve import serve as serve
 from g1train.cli.status import status as status
 from g1train.cli.train import train as train
+from g1train.cli.watch import watch as watch
 
 
 def main() -> None:

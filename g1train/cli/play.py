@@ -1,6 +1,5 @@
 """g1 play: a game in a window."""
 
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from engine.errors import ConfigError
 from g1train import config as configs
-from g1train.cli.app import app
+from g1train.cli.app import app, check_writable
 from g1train.cli.games import games
 
 
@@ -29,7 +28,7 @@ def play(
         return
     if game is None:
         raise ConfigError("which game? `g1 play --list` says what there is")
-    _check_writable(plays)
+    check_writable(plays, "--plays")
     from engine.play import window as playing
 
     try:
@@ -37,15 +36,4 @@ def play(
     except ValueError as error:
         raise ConfigError(str(error)) from error
     if kept is not None:
-        print(f"kept in {kept}")
-
-
-def _check_writable(folder: Path) -> None:
-    """Raises `ConfigError` for a folder in which no game can be kept, before one is played."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise ConfigError(
-            f"no game can be kept in {folder}: {error.strerror}; choose another folder with --plays"
-        ) from error
+        print(f"kept in {kept}; see it again with: g1 replay {kept}")

@@ -81,7 +81,7 @@ def load_rollouts(path: Path) -> list[Played]:
     """Read a rollout file. Raises `CheckpointError` if it is not one."""
     try:
         return msgspec.msgpack.decode(path.read_bytes(), type=list[Played])
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is not a rollout file: {error}") from error
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.answer import compose
 from engine.game import Game, start_states
-from engine.rollout.response import compose
 from engine.start import make_game
 from engine.ticket import derive_seed
 from g1train.config import GameMix, TeacherConfig

@@ -13,7 +13,7 @@ FLOORS = (
     ("engine/errors", "engine/ticket"),
     ("engine/render",),
     ("engine/checks", "engine/states", "engine/levels", "engine/game", "engine/games"),
-    ("engine/catalog", "engine/facts", "engine/start", "engine/replay"),
+    ("engine/answer", "engine/catalog", "engine/facts", "engine/start", "engine/replay"),
     ("engine/gym",),
     ("engine/play",),
     ("engine/net",),
@@ -24,7 +24,7 @@ FLOORS = (
     ("g1train/run",),
     ("g1train/learn",),
     ("g1train/inference",),
-    ("g1train/stages",),
+    ("g1train/stages", "g1train/watch"),
     ("g1train/cli",),
     ("g1train",),
 )
@@ -34,6 +34,7 @@ STRANGERS = (
     ("engine/play", "engine/net"), ("engine/play", "engine/rollout"), ("engine/play", "engine/gym"),
     ("engine/net", "engine/gym"), ("engine/net", "engine/play"),
     ("engine/rollout", "engine/gym"), ("engine/rollout", "engine/play"),
+    ("g1train/watch", "g1train/stages"), ("g1train/stages", "g1train/watch"),
     ("g1train/tickets", "g1train/learn"), ("g1train/run", "g1train/tickets"), ("g1train/learn", "g1train/tickets"),
 )  # fmt: skip
 """(who, whom): pairs that know nothing of each other although one stands above the other."""
@@ -42,6 +43,8 @@ LIBRARIES = {
     "deepspeed": ("g1train/learn/learner",),
     "vllm": ("g1train/inference/",),
     "pygame": ("engine/render/", "engine/play/"),
+    "imageio": ("engine/play/film",),
+    "imageio_ffmpeg": ("engine/play/film",),
     "torch": (
         "g1train/learn/",
         "g1train/inference/",

@@ -1,13 +1,10 @@
 """Human play: what events do, what the file says, and a real window under Xvfb with real keys and clicks."""
 
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,24 +14,25 @@ import pytest
 import engine
 from engine.errors import ConnectError
 from engine.games.answers import action_cells
-from engine.play.screen import Screen, cells_of
-from engine.play.session import Session, replay
+from engine.play.judge import cells_of
+from engine.play.screen import Screen, open_screen
+from engine.play.session import Session
 from engine.play.window import Player
+from engine.replay import play_again, read
+from engine.start import start_record
+from engine.ticket import Start
 
 PAIR_GAMES = [name for name in engine.game_names() if engine.make(name).cells_per_action == 2]
 
 
-@pytest.fixture(autouse=True)
-def _virtual_window(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    yield
-    pygame.display.quit()
+pytestmark = pytest.mark.usefixtures("unseen_window")
 
 
 def player(tmp_path: Path, game: str = "2048", seed: int = 3) -> Player:
     session = Session(game, "normal", seed, {"tile_px": 28}, tmp_path)
-    made = Player(session, Screen(session))
-    made.screen.draw(session, made.view)
+    made = Player(session)
+    made.screen = open_screen(made.scene())
+    made.screen.draw(made.scene())
     return made
 
 
@@ -45,7 +43,7 @@ def press(who: Player, *keys: int) -> None:
         pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key))
     for event in pygame.event.get():
         who.handle(event)
-    who.screen.draw(who.session, who.view)
+    who.screen.draw(who.scene())
 
 
 def drag(who: Player, start: tuple[int, int], end: tuple[int, int] | None = None) -> None:
@@ -54,7 +52,7 @@ def drag(who: Player, start: tuple[int, int], end: tuple[int, int] | None = None
     pygame.event.post(pygame.event.Event(pygame.MOUSEBUTTONUP, button=1, pos=end or start))
     for event in pygame.event.get():
         who.handle(event)
-    who.screen.draw(who.session, who.view)
+    who.screen.draw(who.scene())
 
 
 def cell_places(who: Player) -> dict[tuple[int, int], tuple[int, int]]:
@@ -66,7 +64,7 @@ def cell_places(who: Player) -> dict[tuple[int, int], tuple[int, int]]:
 
 def test_arrows_and_drags_slide(tmp_path: Path) -> None:
     who, twin = player(tmp_path), engine.make("2048", tile_px=28)
-    state = twin.reset([3])
+    state = start_record(twin, Start(3))
     press(who, pygame.K_LEFT, pygame.K_UP)
     centre = cell_places(who)[1, 1]
     for across, down in ((60, 5), (-60, 9), (3, 60), (3, -60), (5, 5)):
@@ -123,26 +121,30 @@ def test_two_cells_by_mouse_and_by_keyboard(tmp_path: Path, name: str) -> None:
     by_keys += [pygame.K_DOWN] * ((r2 - r1) % game.rows) + [pygame.K_RIGHT] * ((c2 - c1) % game.cols)
     press(who, *by_keys, pygame.K_SPACE)
     assert (who.session.actions, who.session.undone) == ([best], 1)
-    assert who.session.rewards == [1.0]
+    assert "reward +1" in who.view.message
 
 
 @pytest.mark.parametrize("name", engine.game_names())
-def test_file_replays(tmp_path: Path, name: str) -> None:
+def test_what_a_person_plays_is_a_replay(tmp_path: Path, name: str) -> None:
     session = Session(name, "normal", 5, {"tile_px": 28, "strip": False}, tmp_path)
     states = [session.state.copy()]
     for _ in range(4):
         session.act(int(session.game.oracle(session.state)[0]))
         states.append(session.state.copy())
-    _, again = replay(session.path)
+    session.act(0)
+    session.hint()
+    session.undo()
+    (episode,) = read(session.path)
+    _, again = play_again(episode)
     assert again.tobytes() == np.concatenate(states).tobytes()
-    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
-    record = json.loads(session.path.read_text())
-    session.path.write_text(json.dumps(record | {"score": -1}))
-    with pytest.raises(ValueError, match="ends with score -1"):
-        replay(session.path)
-    session.path.write_text(json.dumps(record | {"format": 0}))
-    with pytest.raises(ValueError, match="format 0"):
-        replay(session.path)
+    assert (episode.player, episode.start, episode.score) == ("human", Start(5), session.score)
+    assert {"level": "normal", "hints": 1, "undone": 1}.items() <= episode.notes.items()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".jsonl"]
+
+
+def test_people_and_models_start_from_equal_boards(tmp_path: Path) -> None:
+    session = Session("shisen", "normal", 5, {"tile_px": 28}, tmp_path)
+    assert session.state.tobytes() == start_record(session.game, Start(5)).tobytes()
 
 
 def test_clock_stops_with_the_game_and_undo_wakes_it(tmp_path: Path) -> None:
@@ -163,10 +165,8 @@ def test_clock_stops_with_the_game_and_undo_wakes_it(tmp_path: Path) -> None:
 
 def test_window_shows_the_frame_itself(tmp_path: Path) -> None:
     session = Session("2048", "hard", 3, {"tile_px": 168, "strip": False}, tmp_path)
-    screen = Screen(session)
     window = pygame.display.set_mode((672 + 24 + 340 + 400, 672 + 24))
-    who = Player(session, screen)
-    screen.draw(session, who.view)
+    Screen().draw(Player(session).scene())
     seen = pygame.surfarray.array3d(window).swapaxes(0, 1)
     frame = session.game.render(session.state)[0]
     left = (window.get_width() - 340 - 672) // 2
@@ -183,22 +183,7 @@ def test_without_a_display_there_is_one_clear_line(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SDL_VIDEODRIVER", "x11")
     monkeypatch.setenv("DISPLAY", ":991")
     with pytest.raises(ConnectError, match="no window can be opened"):
-        Screen(Session("2048", folder=tmp_path))
-
-
-@pytest.fixture
-def x_display() -> Iterator[str]:
-    """A display of our own with nobody looking."""
-    missing = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
-    if missing:
-        pytest.skip(f"no {' and no '.join(missing)} here: apt-get install xvfb xdotool")
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1100x900x24", "-nolisten", "tcp"]
-    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
-        os.close(write)
-        with os.fdopen(read) as told:
-            yield ":" + told.readline().strip()
-        server.terminate()
+        open_screen(Player(Session("2048", folder=tmp_path)).scene())
 
 
 @pytest.mark.parametrize("ending", ["key", "interrupt"])
@@ -215,9 +200,10 @@ def test_a_real_window_takes_real_keys_and_clicks(tmp_path: Path, x_display: str
     def moves(num: int) -> list[int]:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            for path in tmp_path.glob("*.json"):
-                if len(actions := json.loads(path.read_text())["actions"]) == num:
-                    return list(actions)
+            for path in tmp_path.glob("*.jsonl"):
+                (episode,) = read(path)
+                if len(episode.turns) == num:
+                    return [turn.action for turn in episode.turns]
             time.sleep(0.05)
         raise AssertionError(f"no {num} moves were kept")
 
@@ -239,7 +225,7 @@ def test_a_real_window_takes_real_keys_and_clicks(tmp_path: Path, x_display: str
         finally:
             play.kill()
     assert play.returncode == 0
-    assert told.strip().endswith(".json")
+    assert told.strip().endswith(".jsonl")
 
 
 def test_without_a_display_there_is_one_line(tmp_path: Path) -> None:
@@ -247,4 +233,4 @@ def test_without_a_display_there_is_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "g1train.cli", "play", "2048", "--plays", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("g1: no window can be opened")
+    assert done.stderr == "g1: no window can be opened: there is no display here (DISPLAY is not set)\n"

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine
-from engine.rollout.response import parse, score
+from engine.answer import parse
+from engine.rollout.response import score
 
 GOOD = "<perception>\n- 2\n- 2\n</perception>\n<think>rows</think> <answer> up </answer>"
 GAME = engine.make("2048", rows=2, cols=2, tile_px=28, strip=False)

@@ -3,8 +3,8 @@ seed."""
 
 import numpy as np
 
+from engine.answer import parse
 from engine.game import split_of, state_hash
-from engine.rollout.response import parse
 from g1train.config import GameMix, TeacherConfig
 from g1train.stages.coldstart import Order
 from g1train.stages.teacher import demonstrations

@@ -3,7 +3,6 @@ an atlas (tests/tiny). The contract is in tests/games, workers in test_worker.py
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -14,15 +13,17 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import engine
+from engine.answer import compose
 from engine.catalog import catalog
 from engine.errors import ConfigError
 from engine.game import Game
 from engine.gym.env import G1Env
 from engine.gym.vector import G1VectorEnv
-from engine.play.screen import Screen
+from engine.play.screen import open_screen
 from engine.play.session import Session as PlaySession
-from engine.play.session import replay
+from engine.play.viewer import Viewer
 from engine.play.window import Player
+from engine.replay import Try, play_again, read
 from engine.rollout.episode import frame_of
 from engine.rollout.response import score
 from engine.ticket import GameSpec
@@ -35,21 +36,15 @@ from tests import processes, tiny
 from tests.unit.test_env import same
 from tests.unit.test_play import cell_places, drag, press
 
-pytestmark = pytest.mark.usefixtures("tiny_games")
+pytestmark = pytest.mark.usefixtures("tiny_games", "unseen_window")
 NAMES = sorted(tiny.GAMES)
-
-
-@pytest.fixture(autouse=True)
-def _virtual_window(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-    yield
-    pygame.display.quit()
 
 
 def player(tmp_path: Path, name: str, seed: int = 3) -> Player:
     session = PlaySession(name, "normal", seed, tiny.SMALL[name], tmp_path)
-    made = Player(session, Screen(session))
-    made.screen.draw(session, made.view)
+    made = Player(session)
+    made.screen = open_screen(made.scene())
+    made.screen.draw(made.scene())
     return made
 
 
@@ -80,13 +75,13 @@ def test_one_cell_by_mouse_and_by_keyboard(tmp_path: Path) -> None:
     assert (who.session.actions, who.view.chosen) == ([5 * row + col], None)
     press(who, pygame.K_u, pygame.K_RIGHT)
     press(who, *[pygame.K_DOWN] * row, *[pygame.K_RIGHT] * col, pygame.K_RETURN)
-    assert (who.session.actions, who.session.rewards) == ([5 * row + col], [1.0])
+    assert (who.session.actions, "reward +1" in who.view.message) == ([5 * row + col], True)
     press(who, pygame.K_h, pygame.K_t)
     assert (who.session.hints, who.view.message) == (0, "mines has no hints")
     for row, col in np.argwhere(who.session.state["mines"][0]).tolist()[:1]:
         drag(who, places[row, col])
     assert who.session.ended
-    assert replay(who.session.path)[1][-1:].tobytes() == who.session.state.tobytes()
+    assert play_again(next(read(who.session.path)))[1][-1:].tobytes() == who.session.state.tobytes()
 
 
 def test_a_game_without_cells_is_played_by_arrows_digits_and_drags(tmp_path: Path) -> None:
@@ -100,7 +95,29 @@ def test_a_game_without_cells_is_played_by_arrows_digits_and_drags(tmp_path: Pat
     assert who.session.actions == [1, 0, 1, 1]
     press(who, *[pygame.K_RIGHT] * 4, pygame.K_t)
     assert who.session.ended
-    assert replay(who.session.path)[1][-1:].tobytes() == who.session.state.tobytes()
+    assert play_again(next(read(who.session.path)))[1][-1:].tobytes() == who.session.state.tobytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("right", [True, False])
+def test_answers_to_games_of_every_kind_are_shown(tmp_path: Path, name: str, right: bool) -> None:
+    session = player(tmp_path, name, seed=42).session
+    game, actions = session.game, np.flatnonzero(session.game.legal(session.state)[0])
+    sight = game.describe(session.state)[0] if right else "nothing that it could be"
+    action = int(actions[0])
+    session.act(action, Try(action, compose(sight, "so", game.action_text(action))))
+    who = Viewer(list(read(session.path)))
+    for key in (pygame.K_t, pygame.K_w, pygame.K_o, pygame.K_t, pygame.K_RIGHT):
+        judged, scene = who.judged, who.scene()
+        assert judged is not None
+        assert judged.wrong is not None
+        assert judged.wrong.any() != right
+        assert scene.panel.sections[0].heading == "It sees"
+        assert (scene.panel.sections[-1].heading == "The oracle") == (game.offers("oracle") and who.switches.oracle)
+        open_screen(scene).draw(scene)
+        who.handle(pygame.event.Event(pygame.KEYDOWN, key=key))
+    assert who.judged is None
+    open_screen(who.scene()).draw(who.scene())
 
 
 def test_a_hint_where_there_is_no_oracle(tmp_path: Path) -> None:

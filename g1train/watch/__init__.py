@@ -1,0 +1,1 @@
+"""An agent at play, for people to see."""

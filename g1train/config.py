@@ -132,7 +132,7 @@ class EvaluationConfig(Section, frozen=True):
 class NodeConfig(Section, frozen=True):
     """The inference node. `auto` takes vLLM where it can be imported and `transformers` elsewhere."""
 
-    backend: Literal["auto", "vllm", "transformers", "random", "greedy", "oracle"] = "auto"
+    backend: Literal["auto", "vllm", "transformers", "random", "legal", "greedy", "oracle"] = "auto"
     address: str = "tcp://127.0.0.1:5756"
     max_model_len: Positive | None = None
     max_num_seqs: Positive = 256

@@ -5,7 +5,8 @@ standard error: standard output is for results.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -101,20 +102,67 @@ def measures(values: Mapping[str, float | None]) -> str:
     return " ".join(f"{label} {value:.2f}" for label, value in shown if value is not None)
 
 
-def results_table(results: Mapping[str, Mapping[str, float | None]]) -> Table:
-    """Players down, measures across."""
-    table = Table("player", title="Evaluation: states not seen in training")
-    columns = {"game_reward": "game reward", "p_acc": "P_acc", "r_acc": "R_acc", "score": "score"}
-    for label in columns.values():
-        table.add_column(label, justify="right")
-    for player, values in results.items():
-        cells = [_cell(values.get(key), values.get(f"{key}_error")) for key in columns]
-        table.add_row(player, *cells)
+COLUMNS = {
+    "score": "score",
+    "normalised": "normalised",
+    "game_reward": "game reward",
+    "p_acc": "P_acc",
+    "cell_accuracy": "cells",
+    "r_acc": "R_acc",
+    "legal": "legal",
+    "near_optimal": "near-optimal",
+    "regret": "regret",
+    "answer_tokens": "tokens",
+    "truncated": "cut",
+    "top_action": "top action",
+    "failed": "failed",
+}
+"""Measures of an evaluation, as the table's heads."""
+
+
+def results_tables(results: Mapping[str, Any]) -> list[Table]:
+    """What an evaluation (g1train/evaluation/results.py) found: players, then pairs of players, then requests."""
+    tables = [_players_table("Evaluation: mean and 95 % interval", results["players"])]
+    if len(results["by_game"]) > 1:
+        tables += [_players_table(game, found["players"]) for game, found in results["by_game"].items()]
+    tables.append(_differences_table(results["main"], results["differences"]))
+    if results["usage"]:
+        tables.append(_usage_table(results["usage"]))
+    return tables
+
+
+def _players_table(title: str, players: Mapping[str, Any]) -> Table:
+    """Players across, measures down; those that nobody has are left out."""
+    table = Table("", *players, title=title)
+    for measure, label in COLUMNS.items():
+        found = [player.get(measure) for player in players.values()]
+        if any(one is not None for one in found):
+            table.add_row(label, *[_cell(one) for one in found])
     return table
 
 
-def _cell(value: float | None, error: float | None) -> str:
-    if value is None:
+def _differences_table(main: str, differences: Sequence[Mapping[str, Any]]) -> Table:
+    """One line a pair: how much the first is above the second, and whether that can be told."""
+    table = Table("", f"{COLUMNS[main]}: difference", "verdict", "starts to tell", title="Compared start by start")
+    for one in differences:
+        needed = one["episodes_needed"]
+        table.add_row(
+            f"{one['a']} - {one['b']}", _cell(one[main]), one["verdict"], "-" if needed is None else f"{needed:,}"
+        )
+    return table
+
+
+def _usage_table(usage: Mapping[str, Mapping[str, float]]) -> Table:
+    heads = ("requests", "prompt_tokens", "completion_tokens", "refusals", "errors", "cost")
+    table = Table("", *[head.replace("_", " ") for head in heads], title="Asked over the network")
+    for player, counts in usage.items():
+        table.add_row(player, *[f"{counts[head]:,}" if head in counts else "-" for head in heads])
+    return table
+
+
+def _cell(found: Mapping[str, float] | None) -> str:
+    """12.3 [11.0, 13.9]"""
+    if found is None or found["mean"] is None:
         return "-"
-    digits = 0 if abs(value) >= 100 else 3
-    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if error is not None else "")
+    digits = 0 if abs(found["mean"]) >= 100 else 3 if abs(found["mean"]) < 10 else 1
+    return f"{found['mean']:.{digits}f} [{found['low']:.{digits}f}, {found['high']:.{digits}f}]"

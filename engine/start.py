@@ -3,7 +3,6 @@
 import functools
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 import numpy as np
@@ -44,15 +43,15 @@ def start_record(game: Game, start: tickets.Start) -> Records:
 
 
 def start_records(game: Game, starts: Sequence[tickets.Start]) -> Records:
-    """record[N] where N plays begin; seeds of alike starts are drawn in one call."""
+    """record[N] where N plays begin; seeds with the same number of moves and split are drawn in one call."""
     records = np.zeros(len(starts), game.dtype)
-    together: dict[tuple[int, tickets.Split, Literal["random", "legal"]], list[int]] = defaultdict(list)
+    together: dict[tuple[int, tickets.Split], list[int]] = defaultdict(list)
     for number, start in enumerate(starts):
         if start.record:
             records[number] = restore(game, start.record)[0]
         else:
-            together[start.num_moves, start.split, start.play].append(number)
-    for (num_moves, split, play), numbers in together.items():
+            together[start.num_moves, start.split].append(number)
+    for (num_moves, split), numbers in together.items():
         seeds = tickets.as_seeds([starts[number].seed for number in numbers])
-        records[numbers] = start_states(game, seeds, num_moves, None if split == "any" else split, play)
+        records[numbers] = start_states(game, seeds, num_moves, split=None if split == "any" else split)
     return records

@@ -28,7 +28,6 @@ class GameSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where play begins: a sub-seed and a number of random moves, or the bytes of one record.
 
-    With `play` "legal" moves are legal and as many as the seed says, up to `num_moves`: boards of every depth.
     `split` keeps training and evaluation apart: the start is drawn again until its state hash falls into the split.
     """
 
@@ -36,7 +35,6 @@ class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     num_moves: int = 0
     split: Split = "any"
     record: bytes = b""
-    play: Literal["random", "legal"] = "random"
 
 
 class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

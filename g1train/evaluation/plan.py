@@ -10,7 +10,9 @@ strict   as `paper`, on suites of starts that are the same for everybody: `dev` 
 Every player gets the same tickets, so that players are compared start by start.
 """
 
+import functools
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +20,9 @@ from typing import Any, Literal
 import msgspec
 
 from engine.errors import ConfigError
-from engine.ticket import GameSpec, Sampling, Setting, Start, Ticket, derive_seed, ticket_hash
+from engine.game import start_states
+from engine.start import make_game
+from engine.ticket import GameSpec, Sampling, Setting, Start, Ticket, as_seeds, derive_seed
 from g1train.tickets.rollout import DEFAULT_SAMPLING, episode_tickets, group_tickets
 
 FORMAT = 1
@@ -56,7 +60,7 @@ class PlannedPlayer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file evaluation.json. `protocol` may name several, joined by +; `episodes` are of each game, `states` of all."""
+    """The file evaluation.json. `protocol` may be several, joined by +; `episodes` are of each game, `states` of all"""
 
     protocol: str
     games: list[PlannedGame]
@@ -106,8 +110,13 @@ def finished(plan: Plan, provenance: dict[str, Any]) -> Plan:
 
 def starts_hash(plan: Plan) -> str:
     """16 hex digits that name the starts and seeds asked about, whoever answers."""
-    names = [ticket_hash(msgspec.structs.replace(one, sampling=Sampling())) for one in tickets(plan)]
-    return hashlib.blake2b("".join(names).encode(), digest_size=8).hexdigest()
+    asked = [
+        [one.seed, one.num_samples, one.num_turns, one.game.name, one.game.settings]
+        + [one.start.seed, one.start.num_moves, one.start.split, one.start.record]
+        for one in tickets(plan)
+    ]
+    data = msgspec.msgpack.encode(asked, order="deterministic")
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 def tickets(plan: Plan, sampling: Sampling = DEFAULT_SAMPLING) -> list[Ticket]:
@@ -141,16 +150,35 @@ def _asked(plan: Plan, protocol: str, sampling: Sampling) -> list[Ticket]:
 
 def _states(plan: Plan, sampling: Sampling) -> list[Ticket]:
     made = group_tickets(plan.seed, "evaluation", 0, plan.states, plan.games, plan.samples, "eval", sampling)
-    return [msgspec.structs.replace(one, start=_start(plan.starts, one.start)) for one in made]
+    starts = _starts(plan.starts, tuple((msgspec.json.encode(one.game), one.start) for one in made))
+    return [msgspec.structs.replace(one, start=start) for one, start in zip(made, starts, strict=True)]
 
 
-def _start(starts: Starts, start: Start) -> Start:
-    """Where training would begin, or at a depth of its own."""
-    if starts == "legal":
-        return msgspec.structs.replace(start, play="legal")
-    if starts == "random":
-        return msgspec.structs.replace(start, num_moves=derive_seed(start.seed, "depth") % (start.num_moves + 1))
-    return start
+@functools.lru_cache(maxsize=4)
+def _starts(kind: Starts, trained: tuple[tuple[bytes, Start], ...]) -> list[Start]:
+    """Where to begin instead of where training would: (game, start) each."""
+    if kind == "training":
+        return [start for _, start in trained]
+    if kind == "random":
+        depths = [derive_seed(start.seed, "depth") % (start.num_moves + 1) for _, start in trained]
+        return [
+            msgspec.structs.replace(start, num_moves=depth) for (_, start), depth in zip(trained, depths, strict=True)
+        ]
+    return _legal_starts(trained)
+
+
+def _legal_starts(trained: tuple[tuple[bytes, Start], ...]) -> list[Start]:
+    """States after legal play, drawn here all together, and carried along as records."""
+    starts = [start for _, start in trained]
+    alike: dict[tuple[bytes, int], list[int]] = defaultdict(list)
+    for place, (data, start) in enumerate(trained):
+        alike[data, start.num_moves].append(place)
+    for (data, num_moves), places in alike.items():
+        game = make_game(msgspec.json.decode(data, type=GameSpec))
+        seeds = as_seeds([starts[place].seed for place in places])
+        for place, record in zip(places, start_states(game, seeds, num_moves, "eval", "legal"), strict=True):
+            starts[place] = Start(split="eval", record=record.tobytes())
+    return starts
 
 
 def checked_starts(text: str) -> Starts:

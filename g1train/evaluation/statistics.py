@@ -48,7 +48,7 @@ def _weights(num: int, stream: int) -> npt.NDArray[np.float32]:
 def draws(num: Floats, den: Floats, stream: int = 0) -> Floats:
     """The ratio in each resample, [NUM_DRAWS]; NaN where nothing is counted."""
     weights = _weights(len(num), stream)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(_sums(weights, num) / _sums(weights, den))
 
 
@@ -58,9 +58,9 @@ def _sums(weights: npt.NDArray[np.float32], values: Floats) -> Floats:
 
 
 def interval(mean: float, drawn: Floats, num: int) -> Interval:
-    """Of a statistic and its draws over `num` clusters; as wide as the figures go where one cluster says nothing."""
-    tail = _tail(num)
-    low, high = np.nanquantile(drawn, [tail, 1 - tail]) if np.isfinite(drawn).any() else (math.nan, math.nan)
+    """Of a statistic and its draws over `num` clusters; draws in which there is nothing to divide by are left out."""
+    tail, finite = _tail(num), drawn[np.isfinite(drawn)]
+    low, high = np.quantile(finite, [tail, 1 - tail]) if len(finite) else (math.nan, math.nan)
     return Interval(mean, float(low), float(high), num)
 
 
@@ -91,8 +91,9 @@ def verdict(low: float, high: float) -> str:
 
 def needed(difference: float, drawn: Floats, num: int) -> int | None:
     """Clusters that it takes to tell such a difference, with `POWER`; None where there is none."""
-    error = float(np.nanstd(drawn))
-    if not difference or not math.isfinite(difference) or not math.isfinite(error):
+    finite = drawn[np.isfinite(drawn)]
+    if not difference or not len(finite):
         return None
+    error = float(finite.std())
     reach = _normal.inv_cdf((1 + SHARE) / 2) + _normal.inv_cdf(POWER)
     return max(2, math.ceil(num * (reach * error / abs(difference)) ** 2))

@@ -1,6 +1,6 @@
 """Legal play to any depth of a game: which moves, and how many, follows from the seed of each game alone.
 
-    seeds ─▶ fresh games ─▶ played out once to see how long each lasts ─▶ played again to a depth below that
+seeds ─▶ fresh games ─▶ played out once to see how long each lasts ─▶ played again to a depth below that
 """
 
 import numpy as np

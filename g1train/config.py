@@ -125,7 +125,7 @@ class EvaluationConfig(Section, frozen=True):
     num_states: Positive = 512
     num_samples: Positive = 8
     temperature: Annotated[float, msgspec.Meta(ge=0, le=MAX_TEMPERATURE)] = 1.0  # 0 is greedy
-    num_episodes: NonNegative = 10
+    num_episodes: NonNegative = 100  # of each game; the paper reports ten
     num_turns: Positive = 100
 
 

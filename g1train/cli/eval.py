@@ -103,7 +103,7 @@ def evaluate(
         protocol=protocol,
         games=plans.labelled([_planned(game, level, moves) for game in chosen.games]),
         players=results.references(found),
-        episodes=episodes or defaults.num_episodes or 100,
+        episodes=episodes or defaults.num_episodes,
         num_turns=num_turns or defaults.num_turns,
         states=states or defaults.num_states,
         samples=samples or defaults.num_samples,

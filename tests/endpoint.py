@@ -1,9 +1,9 @@
 """An OpenAI-compatible server for tests: it answers by the request's key, and counts what it is asked.
 
-    python -m tests.endpoint LOG [--journal FILE] [--moods] [--delay S]
+    python -m tests.endpoint LOG [--journal FILE] [--moods MOOD,...] [--delay S]
 
-LOG gets a line for each request: its key, and whether its answer was in the journal already, that is: asked twice. With
---moods some keys are put off once, some fail for good, some refuse, some run into the asker's time limit.
+LOG gets a line for each request: its key, and whether its answer was in the journal already, that is: asked twice. The
+key chooses among the moods: fine, put off (once), fails (for good), refuses, sleeps (past the asker's time limit).
 """
 
 import argparse
@@ -12,19 +12,20 @@ import io
 import json
 import threading
 import time
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-MOODS = ("fine", "fine", "fine", "put off", "fine", "fails", "refuses", "sleeps")
-
 
 class Server(ThreadingHTTPServer):
     """Answers on threads; `seen` are the keys of all requests in order."""
 
-    def __init__(self, log: Path, journal: Path | None = None, moods: bool = False, delay_s: float = 0.0) -> None:
+    def __init__(
+        self, log: Path, journal: Path | None = None, moods: Sequence[str] = ("fine",), delay_s: float = 0.0
+    ) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.log, self.journal, self.moods, self.delay_s = log, journal, moods, delay_s
         self.seen: list[str] = []
@@ -62,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
         with Image.open(io.BytesIO(base64.b64decode(picture["image_url"]["url"].partition(",")[2]))) as image:
             self.server.sizes.add(image.size)
         assert text["type"] == "text"
-        mood = MOODS[int(key[:4], 16) % len(MOODS)] if self.server.moods else "fine"
+        mood = self.server.moods[int(key[:4], 16) % len(self.server.moods)]
         time.sleep(self.server.delay_s + (3.0 if mood == "sleeps" else 0.0))
         if mood == "put off" and times == 1:
             self._send(429, {"error": {"message": "slower"}}, {"retry-after": "0.05"})
@@ -100,10 +101,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("log", type=Path)
     parser.add_argument("--journal", type=Path)
-    parser.add_argument("--moods", action="store_true")
+    parser.add_argument("--moods", default="fine")
     parser.add_argument("--delay", type=float, default=0.0)
     chosen = parser.parse_args()
-    server = Server(chosen.log, chosen.journal, chosen.moods, chosen.delay)
+    server = Server(chosen.log, chosen.journal, chosen.moods.split(","), chosen.delay)
     print(f"ready at {server.url}", flush=True)
     server.serve_forever()
 

@@ -10,8 +10,10 @@ from engine.errors import ConfigError
 from g1train import config as configs
 from g1train.cli.app import app, quiet_threads
 from g1train.config import Config, GameMix, ModelConfig
+from g1train.evaluation.plan import PlannedGame
 
-PAPER_MOVES = {"2048": 100, "shisen": 250, "swap": 0}
+PAPER_MOVES = {"2048": 100, "shisen": 250, "swap": 0}  # random moves before a state of training
+DEPTH = 100  # moves before other states at most
 
 
 @app.command("eval")
@@ -38,9 +40,7 @@ def evaluate(
     starts: Annotated[
         str, typer.Option(help="States after: legal play or random play to any depth, or as in training.")
     ] = "legal",
-    moves: Annotated[
-        int | None, typer.Option(min=0, help="Moves before a state at most; by default as trained.")
-    ] = None,
+    moves: Annotated[int | None, typer.Option(min=0, help="Moves before a state at most; 100, or as trained.")] = None,
     suite: Annotated[str, typer.Option(help="Of the protocol strict: dev to work with, test to report.")] = "",
     seed: Annotated[int | None, typer.Option(min=0, help="Other seeds are other starts; 0.")] = None,
     temperatures: Annotated[
@@ -101,7 +101,7 @@ def evaluate(
     ]
     plan = plans.Plan(
         protocol=protocol,
-        games=plans.labelled([_planned(game, level, moves) for game in chosen.games]),
+        games=plans.labelled([_planned(game, level, starts, moves) for game in chosen.games]),
         players=results.references(found),
         episodes=episodes or defaults.num_episodes,
         num_turns=num_turns or defaults.num_turns,
@@ -145,17 +145,17 @@ def _config_of(games: list[str], overrides: list[str]) -> Config:
     return Config(name="evaluation", games=mixes, model=ModelConfig(nano="1m"))
 
 
-def _planned(game: GameMix, level: str, moves: int | None) -> Any:
+def _planned(game: GameMix, level: str, starts: str, moves: int | None) -> PlannedGame:
     """A game with all its settings resolved. Raises `ConfigError` for an unknown game, level or setting."""
     import engine
-    from g1train.evaluation.plan import PlannedGame
 
     try:
         settings: dict[str, Any] = {"level": level, **game.settings}
         made = engine.make(game.name, **settings)
     except ValueError as error:
         raise ConfigError(f"{game.name}: {error}") from error
-    num_moves = game.num_moves if moves is None else moves
+    usual = game.num_moves if starts == "training" else DEPTH
+    num_moves = usual if moves is None else moves
     resolved = {key: value for key, value in made.settings.items() if value is not None}
     return PlannedGame("", game.name, resolved, num_moves, game.weight)
 

@@ -37,6 +37,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Raises `ValueError` for a file that is no journal."""
+        self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         drop_torn_line(path)
         lines = path.read_bytes().splitlines() if path.exists() else []
@@ -56,6 +57,13 @@ class Journal:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._replies[reply.key] = reply
+
+    def settle(self) -> None:
+        """Put the lines in the order of their keys, when no more will come: which was first is luck."""
+        unfinished = self._path.with_suffix(".tmp")
+        lines = [msgspec.json.encode(self._replies[key]) + b"\n" for key in sorted(self._replies)]
+        unfinished.write_bytes(b"".join(lines))
+        os.replace(unfinished, self._path)
 
     def __enter__(self) -> "Journal":
         return self

@@ -4,7 +4,7 @@ They choose what they would choose behind a node (g1train/inference/scripted.py)
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from engine.ticket import Ticket, derive_seed
 from g1train.inference.scripted import PLAYERS, Player
 
 
-def play(player: str, tickets: Sequence[Ticket], on_turn: Callable[[], None] = lambda: None) -> list[list[Turn]]:
+def play(player: str, tickets: Sequence[Ticket]) -> list[list[Turn]]:
     """The turns of each ticket. Raises `ValueError` for a game that the player does not play."""
     together: dict[tuple[int, int], list[int]] = defaultdict(list)
     for number, ticket in enumerate(tickets):
@@ -23,12 +23,12 @@ def play(player: str, tickets: Sequence[Ticket], on_turn: Callable[[], None] = l
     turns: list[list[Turn]] = [[] for _ in tickets]
     for numbers in together.values():
         some = [tickets[number] for number in numbers]
-        for number, played in zip(numbers, _play(PLAYERS[player], some, on_turn), strict=True):
+        for number, played in zip(numbers, _play(PLAYERS[player], some), strict=True):
             turns[number] = played
     return turns
 
 
-def _play(player: Player, tickets: Sequence[Ticket], on_turn: Callable[[], None]) -> list[list[Turn]]:
+def _play(player: Player, tickets: Sequence[Ticket]) -> list[list[Turn]]:
     """Tickets of one game with as many samples each."""
     game, num_samples = make_game(tickets[0].game), tickets[0].num_samples
     records = start_records(game, [ticket.start for ticket in tickets])
@@ -45,7 +45,6 @@ def _play(player: Player, tickets: Sequence[Ticket], on_turn: Callable[[], None]
         records[going] = some
         for place, tried in zip(going.tolist(), actions.tolist(), strict=True):
             turns[place].append(Turn([Try(action) for action in tried]))
-        on_turn()
     return turns
 
 

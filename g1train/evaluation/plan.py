@@ -100,6 +100,8 @@ def finished(plan: Plan, provenance: dict[str, Any]) -> Plan:
         raise ConfigError(f"unknown protocol {unknown[0]!r}; known: {', '.join(PROTOCOLS)}")
     if "strict" in plan.protocols and plan.suite not in ("dev", "test"):
         raise ConfigError(f"the protocol 'strict' has the suites dev and test, not {plan.suite!r}; choose with --suite")
+    if plan.episodes < 1 and plan.protocols != ["states"]:
+        raise ConfigError(f"the protocol {plan.protocol!r} needs episodes; give their number with --episodes")
     names = [player.name for player in plan.players]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ConfigError(f"two players are called {min(twice)!r}; name one of them: --player other={min(twice)}")

@@ -94,6 +94,7 @@ class Evaluation:
         tickets, writer = self.wanted(player)
         with Journal(self.folder.journal_of(player.name)) as journal:
             endpoint.play(player, tickets, self.keeper(writer, player), journal)
+            journal.settle()
 
     def complete(self, player: PlannedPlayer) -> bool:
         """Has it played all that it is asked? What people played is read anew each time."""

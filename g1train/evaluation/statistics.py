@@ -35,7 +35,7 @@ class Interval:
     n: int
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=6)
 def _weights(num: int, stream: int) -> npt.NDArray[np.float32]:
     """How often each cluster is drawn, [NUM_DRAWS, num]; a stream is one sequence of draws."""
     generator = np.random.default_rng([2025, num, stream])

@@ -31,6 +31,7 @@ from tests.endpoint import Server
 
 SMALL: dict[str, Any] = {"tile_px": 28, "strip": False, "prompt": "short"}
 GAME = PlannedGame("2048", "2048", SMALL)
+MOODS = ("fine", "fine", "fine", "put off", "fine", "fails", "refuses", "sleeps")
 CONFIG = Config("t", [GameMix("2048")], model=ModelConfig(nano="1m"))
 
 
@@ -264,7 +265,7 @@ def a_toy(server: Server) -> PlannedPlayer:
 
 
 def test_failures_refusals_and_time_outs_are_data(tmp_path: Path) -> None:
-    with serving(tmp_path, moods=True) as server:
+    with serving(tmp_path, moods=MOODS) as server:
         plan = a_plan(a_toy(server), episodes=4, num_turns=8)
         limits, prices = Limits(16, timeout_s=1.0, retries=1), {"prompt": 2.0, "completion": 10.0}
         found = evaluated(tmp_path / "e", plan, limits=limits, prices=prices)
@@ -288,7 +289,7 @@ def test_failures_refusals_and_time_outs_are_data(tmp_path: Path) -> None:
 
 
 def test_the_journal_alone_gives_the_same_files(tmp_path: Path) -> None:
-    with serving(tmp_path, moods=False) as server:
+    with serving(tmp_path) as server:
         plan = a_plan(a_toy(server), protocol="states+paper")
         evaluated(tmp_path / "e", plan)
         files, asked = contents(tmp_path / "e"), len(server.seen)

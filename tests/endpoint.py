@@ -53,6 +53,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        if self.headers["authorization"] == "Bearer wrong":
+            self._send(401, {"error": {"message": "who are you?"}})
+            return
         self._send(200, {"object": "list", "data": [{"id": "toy", "object": "model", "created": 0, "owned_by": "t"}]})
 
     def do_POST(self) -> None:

@@ -309,7 +309,7 @@ def test_the_rate_is_kept(tmp_path: Path) -> None:
         assert time.monotonic() - began > 0.1 * (15 - 1)
 
 
-def test_nobody_there_a_wrong_model(tmp_path: Path) -> None:
+def test_nobody_there_a_wrong_model_a_wrong_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = PlannedPlayer("toy", "openai:toy@http://127.0.0.1:9/v1", 1.0, 64)
     with pytest.raises(ConnectError, match=r"nobody answers at http://127\.0\.0\.1:9/v1"):
         evaluated(tmp_path / "a", a_plan(gone))
@@ -317,6 +317,10 @@ def test_nobody_there_a_wrong_model(tmp_path: Path) -> None:
         other = PlannedPlayer("toy", f"openai:other@{server.url}", 1.0, 64)
         with pytest.raises(ConnectError, match="has no model 'other'; it has toy"):
             evaluated(tmp_path / "b", a_plan(other))
+        monkeypatch.setenv("SOME_KEY", "wrong")
+        with pytest.raises(ConnectError, match=r"does not take the key: .*set SOME_KEY"):
+            evaluated(tmp_path / "c", a_plan(a_toy(server)), limits=Limits(key_variable="SOME_KEY"))
+        assert server.seen == []
 
 
 def test_a_picture_is_the_frame(tmp_path: Path) -> None:

@@ -80,9 +80,9 @@ def evaluate(
       g1 eval configs/nano/2048.toml --player checkpoint:runs/nano-2048 --temperature 0 --temperature 1
     """
     quiet_threads()
+    from g1train.evaluation import asked, results, run
     from g1train.evaluation import plan as plans
     from g1train.evaluation import players as seats
-    from g1train.evaluation import results, run
     from g1train.evaluation.endpoint import Limits
     from g1train.evaluation.folder import Folder
     from g1train.run.display import Display, results_tables
@@ -112,7 +112,7 @@ def evaluate(
         suite=suite,
         temperatures=asked_at,
     )
-    plan = plans.finished(plan, provenance())
+    plan = asked.finished(plan, provenance())
     folder = Folder.open(out or Path("runs") / f"eval-{plan.protocol}-{plans.digest(plan)}", plan)
     means = run.Means(
         chosen,

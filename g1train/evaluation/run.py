@@ -18,8 +18,7 @@ from engine.replay import Episode, Turn
 from engine.start import make_game
 from engine.ticket import Ticket
 from g1train.config import Config
-from g1train.evaluation import human, lockstep, results, served
-from g1train.evaluation import plan as plans
+from g1train.evaluation import asked, human, lockstep, results, served
 from g1train.evaluation.endpoint import Endpoint, Limits
 from g1train.evaluation.episodes import episode
 from g1train.evaluation.folder import Folder, Writer
@@ -45,11 +44,11 @@ class Evaluation:
         self.folder, self.plan, self.display = folder, folder.plan, display
         self.prices = prices
         self._played: dict[str, results.Played] = {}
-        self._protocols = plans.protocols_of(self.plan)
+        self._protocols = asked.protocols_of(self.plan)
 
     def wanted(self, player: PlannedPlayer) -> tuple[list[Ticket], Writer]:
         """Tickets that a player has not played yet, and where their episodes go."""
-        tickets = plans.tickets(self.plan, player.sampling)
+        tickets = asked.tickets(self.plan, player.sampling)
         writer = self.folder.writer(player.name, range(len(tickets)))
         self.display.begin(player.name, len(tickets), len(tickets) - len(writer.missing))
         return [tickets[number] for number in writer.missing], writer

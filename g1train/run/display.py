@@ -161,8 +161,8 @@ def _usage_table(usage: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def _cell(found: Mapping[str, float] | None) -> str:
-    """12.3 [11.0, 13.9]"""
+    """12.3 [11.0,13.9]: without a blank, so that a narrow column breaks before the interval."""
     if found is None or found["mean"] is None:
         return "-"
     digits = 0 if abs(found["mean"]) >= 100 else 3 if abs(found["mean"]) < 10 else 1
-    return f"{found['mean']:.{digits}f} [{found['low']:.{digits}f}, {found['high']:.{digits}f}]"
+    return f"{found['mean']:.{digits}f} [{found['low']:.{digits}f},{found['high']:.{digits}f}]"

@@ -13,8 +13,8 @@ import msgspec
 
 from engine.net import wire
 from g1train.config import Config
+from g1train.evaluation import asked, results
 from g1train.evaluation import plan as plans
-from g1train.evaluation import results
 from g1train.evaluation.episodes import turns_of
 from g1train.evaluation.folder import Folder
 from g1train.evaluation.plan import Plan, PlannedGame, PlannedPlayer
@@ -38,22 +38,22 @@ def opened(session: Session, stages: list[str]) -> Evaluation:
 
 def plan(config: Config, stages: list[str]) -> Plan:
     """What each stage is asked; the newest stage first, so that differences say what it has gained."""
-    asked, models = config.evaluation, reversed(stages)
-    made = [PlannedPlayer(stage, f"stage:{stage}", asked.temperature, config.rl.max_tokens) for stage in models]
+    sizes, models = config.evaluation, reversed(stages)
+    made = [PlannedPlayer(stage, f"stage:{stage}", sizes.temperature, config.rl.max_tokens) for stage in models]
     games = [PlannedGame("", game.name, game.settings, game.num_moves, game.weight) for game in config.games]
     wanted = Plan(
-        protocol="states+paper" if asked.num_episodes else "states",
+        protocol="states+paper" if sizes.num_episodes else "states",
         games=plans.labelled(games),
         players=results.references(made),
-        episodes=asked.num_episodes,
-        num_turns=asked.num_turns,
-        states=asked.num_states,
-        samples=asked.num_samples,
+        episodes=sizes.num_episodes,
+        num_turns=sizes.num_turns,
+        states=sizes.num_states,
+        samples=sizes.num_samples,
         starts="training",
         seed=config.seed,
-        temperatures=[asked.temperature],
+        temperatures=[sizes.temperature],
     )
-    return plans.finished(wanted, provenance())
+    return asked.finished(wanted, provenance())
 
 
 def evaluate_references(evaluation: Evaluation) -> Result:

@@ -20,7 +20,7 @@ from engine.play.session import Session
 from engine.replay import Episode
 from engine.start import start_records
 from g1train.config import Config, GameMix, ModelConfig
-from g1train.evaluation import human, players, results, run
+from g1train.evaluation import asked, human, players, results, run
 from g1train.evaluation import plan as plans
 from g1train.evaluation.endpoint import Limits, png
 from g1train.evaluation.folder import Folder, Writer, drop_torn_line
@@ -39,7 +39,7 @@ def a_plan(
     *made: PlannedPlayer, protocol: str = "paper", games: tuple[PlannedGame, ...] = (GAME,), **more: Any
 ) -> Plan:
     sizes = {"episodes": 3, "num_turns": 5, "states": 6, "samples": 2, **more}
-    return plans.finished(Plan(protocol, plans.labelled(games), results.references(made), **sizes), {})
+    return asked.finished(Plan(protocol, plans.labelled(games), results.references(made), **sizes), {})
 
 
 def evaluated(path: Path, plan: Plan, **means: Any) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def evaluated(path: Path, plan: Plan, **means: Any) -> dict[str, Any]:
 
 def test_every_player_is_asked_the_same_and_numbers_follow_on() -> None:
     plan = a_plan(protocol="paper+states", games=(GAME, PlannedGame("", "swap", {})))
-    tickets = plans.tickets(plan)
+    tickets = asked.tickets(plan)
     assert [ticket.index for ticket in tickets] == list(range(6 + 2 * 3))
-    assert plans.protocols_of(plan) == ["states"] * 6 + ["paper"] * 6
+    assert asked.protocols_of(plan) == ["states"] * 6 + ["paper"] * 6
     assert [ticket.num_turns for ticket in tickets] == [1] * 6 + [5] * 6
     assert [ticket.game.name for ticket in tickets[6:]] == ["2048"] * 3 + ["swap"] * 3
     assert {ticket.start.split for ticket in tickets[:6]} == {"eval"}
@@ -69,7 +69,7 @@ def test_strict_suites_are_the_same_for_everybody_for_ever() -> None:
 
 
 def test_states_begin_at_depths_as_asked() -> None:
-    starts = {kind: [one.start for one in plans.tickets(a_plan(protocol="states", starts=kind, states=50))]
+    starts = {kind: [one.start for one in asked.tickets(a_plan(protocol="states", starts=kind, states=50))]
               for kind in ("training", "random", "legal")}  # fmt: skip
     assert {start.num_moves for start in starts["training"]} == {100}
     assert all(start.record for start in starts["legal"])
@@ -128,7 +128,7 @@ def test_a_runs_newest_checkpoint_is_meant(tmp_path: Path) -> None:
 
 def test_another_evaluation_is_refused_with_the_difference(tmp_path: Path) -> None:
     Folder.open(tmp_path, a_plan())
-    assert Folder.open(tmp_path, plans.finished(a_plan(), {"commit": "another"})).plan == a_plan()
+    assert Folder.open(tmp_path, asked.finished(a_plan(), {"commit": "another"})).plan == a_plan()
     with pytest.raises(ConfigError, match="episodes: 3 there, 4 now"):
         Folder.open(tmp_path, a_plan(episodes=4))
     with pytest.raises(ConfigError, match="planner"):
@@ -142,7 +142,7 @@ def test_two_may_not_evaluate_in_one_folder(tmp_path: Path) -> None:
 
 
 def an_episode(number: int) -> Episode:
-    return Episode("p", "2048", {}, plans.tickets(a_plan())[0].start, [], 0, 0, notes={"number": number})
+    return Episode("p", "2048", {}, asked.tickets(a_plan())[0].start, [], 0, 0, notes={"number": number})
 
 
 def test_episodes_are_kept_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -282,9 +282,9 @@ def test_failures_refusals_and_time_outs_are_data(tmp_path: Path) -> None:
         assert kinds == {"BadRequestError", "APITimeoutError"}
         assert max(map(server.seen.count, server.seen)) == 2  # put off once, or slept through twice
         assert server.sizes == {(112, 112)}
-        asked, files = len(server.seen), contents(tmp_path / "e")
+        num_asked, files = len(server.seen), contents(tmp_path / "e")
         assert evaluated(tmp_path / "e", plan, prices=prices) == found
-        assert len(server.seen) == asked
+        assert len(server.seen) == num_asked
         assert contents(tmp_path / "e") == files
 
 
@@ -292,12 +292,12 @@ def test_the_journal_alone_gives_the_same_files(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         plan = a_plan(a_toy(server), protocol="states+paper")
         evaluated(tmp_path / "e", plan)
-        files, asked = contents(tmp_path / "e"), len(server.seen)
-        assert asked == len(set(server.seen)) == 6 * 2 + 3 * 5
+        files, num_asked = contents(tmp_path / "e"), len(server.seen)
+        assert num_asked == len(set(server.seen)) == 6 * 2 + 3 * 5
         (tmp_path / "e" / "episodes" / "toy.jsonl").unlink()
         evaluated(tmp_path / "e", plan)
         assert contents(tmp_path / "e") == files
-        assert len(server.seen) == asked
+        assert len(server.seen) == num_asked
 
 
 def test_the_rate_is_kept(tmp_path: Path) -> None:

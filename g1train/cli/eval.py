@@ -127,8 +127,7 @@ def evaluate(
             display.end()
             display.say(f"stopped; the same command goes on in {folder.path}")
             raise
-        for table in results_tables(shown):
-            display.console.print(table)
+        display.show(results_tables(shown))
         display.say(f"in {folder.path}")
     if as_json:
         print(json.dumps({**shown, "folder": str(folder.path)}), flush=True)

@@ -41,8 +41,7 @@ def train(
             assert chosen is not None
             results = training.train(chosen, runs, display, external)
         found = json.loads((Path(results["run"]) / "evaluation" / "results.json").read_text())
-        for table in results_tables(found):
-            display.console.print(table)
+        display.show(results_tables(found))
         display.say(f"run folder: {results['run']}")
     print(json.dumps(_public(results)), flush=True)
 

@@ -4,10 +4,12 @@ On a terminal a live bar with the newest measures; elsewhere (a log, CI) one pla
 standard error: standard output is for results.
 """
 
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,6 +25,7 @@ from rich.table import Table
 from engine.net.said import visible
 
 LOG_EVERY_S = 10.0
+LOG_COLUMNS = 130  # a log has room for wide tables
 SHOWN = {
     "loss": "loss",
     "game_reward": "GR",
@@ -40,7 +43,7 @@ class Display:
     """Use as a context manager."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+        self.console = console or Console(stderr=True, width=None if sys.stderr.isatty() else LOG_COLUMNS)
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._name, self._total, self._logged = "", 0, 0.0
@@ -89,6 +92,11 @@ class Display:
         """A line that stays, above the moving one."""
         self.console.print(visible(line), highlight=False, markup=False, soft_wrap=True)
 
+    def show(self, tables: Iterable[Table]) -> None:
+        """Tables that stay."""
+        for table in tables:
+            self.console.print(table)
+
     def __enter__(self) -> "Display":
         return self
 
@@ -131,9 +139,13 @@ def results_tables(results: Mapping[str, Any]) -> list[Table]:
     return tables
 
 
+def _table(title: str, *heads: str) -> Table:
+    return Table(*heads, title=title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+
+
 def _players_table(title: str, players: Mapping[str, Any]) -> Table:
     """Players across, measures down; those that nobody has are left out."""
-    table = Table("", *players, title=title)
+    table = _table(title, "", *players)
     for measure, label in COLUMNS.items():
         found = [player.get(measure) for player in players.values()]
         if any(one is not None for one in found):
@@ -143,7 +155,14 @@ def _players_table(title: str, players: Mapping[str, Any]) -> Table:
 
 def _differences_table(main: str, differences: Sequence[Mapping[str, Any]]) -> Table:
     """One line a pair: how much the first is above the second, and whether that can be told."""
-    table = Table("", f"{COLUMNS[main]}: difference", "verdict", "starts to tell", title="Compared start by start")
+    table = Table(
+        "",
+        f"{COLUMNS[main]}: difference",
+        "verdict",
+        "starts to tell",
+        title="Compared start by start",
+        box=SIMPLE_HEAD,
+    )
     for one in differences:
         needed = one["episodes_needed"]
         table.add_row(
@@ -154,15 +173,16 @@ def _differences_table(main: str, differences: Sequence[Mapping[str, Any]]) -> T
 
 def _usage_table(usage: Mapping[str, Mapping[str, float]]) -> Table:
     heads = ("requests", "prompt_tokens", "completion_tokens", "refusals", "errors", "cost")
-    table = Table("", *[head.replace("_", " ") for head in heads], title="Asked over the network")
+    table = _table("Asked over the network", "", *[head.replace("_", " ") for head in heads])
     for player, counts in usage.items():
         table.add_row(player, *[f"{counts[head]:,}" if head in counts else "-" for head in heads])
     return table
 
 
 def _cell(found: Mapping[str, float] | None) -> str:
-    """12.3 [11.0,13.9]: without a blank, so that a narrow column breaks before the interval."""
+    """0.637 [0.57,0.70]: no blank in the interval, so that a narrow column breaks before it."""
     if found is None or found["mean"] is None:
         return "-"
     digits = 0 if abs(found["mean"]) >= 100 else 3 if abs(found["mean"]) < 10 else 1
-    return f"{found['mean']:.{digits}f} [{found['low']:.{digits}f},{found['high']:.{digits}f}]"
+    fewer = min(digits, 2)
+    return f"{found['mean']:.{digits}f} [{found['low']:.{fewer}f},{found['high']:.{fewer}f}]"

@@ -155,19 +155,14 @@ def _players_table(title: str, players: Mapping[str, Any]) -> Table:
 
 def _differences_table(main: str, differences: Sequence[Mapping[str, Any]]) -> Table:
     """One line a pair: how much the first is above the second, and whether that can be told."""
-    table = Table(
-        "",
-        f"{COLUMNS[main]}: difference",
-        "verdict",
-        "starts to tell",
-        title="Compared start by start",
-        box=SIMPLE_HEAD,
-    )
+    others = [name for name in ("score", "game_reward") if name != main and any(one[name] for one in differences)]
+    table = _table("Compared start by start", "", COLUMNS[main], *[COLUMNS[name] for name in others])
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("starts to tell", max_width=9)
     for one in differences:
-        needed = one["episodes_needed"]
-        table.add_row(
-            f"{one['a']} - {one['b']}", _cell(one[main]), one["verdict"], "-" if needed is None else f"{needed:,}"
-        )
+        needed = "-" if one["episodes_needed"] is None else f"{one['episodes_needed']:,}"
+        cells = [_cell(one[name]) for name in others]
+        table.add_row(f"{one['a']} - {one['b']}", _cell(one[main]), *cells, one["verdict"], needed)
     return table
 
 

@@ -54,7 +54,10 @@ class Endpoint:
 
     def play(self, player: PlannedPlayer, tickets: Sequence[Ticket], keep: Keep, journal: Journal) -> None:
         """Raises `ConnectError` if nobody is there, or the key or model is not known."""
-        asyncio.run(self._play(player, tickets, keep, journal))
+        try:
+            asyncio.run(self._play(player, tickets, keep, journal))
+        except ExceptionGroup as errors:  # of several episodes for one reason
+            raise errors.exceptions[0] from errors
 
     async def _play(self, player: PlannedPlayer, tickets: Sequence[Ticket], keep: Keep, journal: Journal) -> None:
         async with self._client() as client:

@@ -1,7 +1,9 @@
 """What is asked, who is asked, what is kept, and what comes out of it."""
 
 import json
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -301,8 +303,6 @@ def test_the_journal_alone_gives_the_same_files(tmp_path: Path) -> None:
 
 
 def test_the_rate_is_kept(tmp_path: Path) -> None:
-    import time
-
     with serving(tmp_path) as server:
         began = time.monotonic()
         evaluated(tmp_path / "e", a_plan(a_toy(server)), limits=Limits(16, requests_per_minute=600))
@@ -321,6 +321,12 @@ def test_nobody_there_a_wrong_model_a_wrong_key(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(ConnectError, match=r"does not take the key: .*set SOME_KEY"):
             evaluated(tmp_path / "c", a_plan(a_toy(server)), limits=Limits(key_variable="SOME_KEY"))
         assert server.seen == []
+
+
+def test_a_library_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with serving(tmp_path) as server, pytest.raises(ConfigError, match=r"pip install 'g1-vlm\[eval\]'"):
+        evaluated(tmp_path / "e", a_plan(a_toy(server)))
 
 
 def test_a_picture_is_the_frame(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,10 @@ from g1train import config as configs
 from g1train.cli.app import app, quiet_threads
 from g1train.config import Config, GameMix, ModelConfig
 from g1train.evaluation.plan import PlannedGame
+
+if TYPE_CHECKING:
+    from g1train.evaluation.folder import Folder
+    from g1train.evaluation.run import Means
 
 PAPER_MOVES = {"2048": 100, "shisen": 250, "swap": 0}  # random moves before a state of training
 DEPTH = 100  # moves before other states at most
@@ -80,12 +84,12 @@ def evaluate(
       g1 eval configs/nano/2048.toml --player checkpoint:runs/nano-2048 --temperature 0 --temperature 1
     """
     quiet_threads()
-    from g1train.evaluation import asked, results, run
+    from g1train.evaluation import asked, results
     from g1train.evaluation import plan as plans
     from g1train.evaluation import players as seats
     from g1train.evaluation.endpoint import Limits
     from g1train.evaluation.folder import Folder
-    from g1train.run.display import Display, results_tables
+    from g1train.evaluation.run import Means
     from g1train.run.folder import provenance
 
     if (config is None) == (not games):
@@ -94,7 +98,7 @@ def evaluate(
     defaults = chosen.evaluation
     asked_at = temperatures or [defaults.temperature]
     extra = _json_object(extra_body)
-    found = [
+    wanted = [
         player
         for text in players
         for player in seats.planned(text, asked_at, max_tokens or chosen.rl.max_tokens, extra)
@@ -102,7 +106,7 @@ def evaluate(
     plan = plans.Plan(
         protocol=protocol,
         games=plans.labelled([_planned(game, level, starts, moves) for game in chosen.games]),
-        players=results.references(found),
+        players=results.references(wanted),
         episodes=episodes or defaults.num_episodes,
         num_turns=num_turns or defaults.num_turns,
         states=states or defaults.num_states,
@@ -114,23 +118,32 @@ def evaluate(
     )
     plan = asked.finished(plan, provenance())
     folder = Folder.open(out or Path("runs") / f"eval-{plan.protocol}-{plans.digest(plan)}", plan)
-    means = run.Means(
+    means = Means(
         chosen,
         Limits(concurrency, per_minute, timeout_s, retries, key_variable),
         {"prompt": price_prompt, "completion": price_completion} if price_prompt or price_completion else {},
     )
+    found = _shown(folder, means)
+    if as_json:
+        print(json.dumps({**found, "folder": str(folder.path)}), flush=True)
+
+
+def _shown(folder: "Folder", means: "Means") -> dict[str, Any]:
+    """Let everybody play, with a bar and then tables on standard error."""
+    from g1train.evaluation.run import evaluate as play
+    from g1train.run.display import Display, results_tables
+
     with Display() as display:
-        display.say(f"{folder.path}: protocol {plan.protocol}, starts {plan.starts_hash}")
+        display.say(f"{folder.path}: protocol {folder.plan.protocol}, starts {folder.plan.starts_hash}")
         try:
-            shown = run.evaluate(folder, display, means)
+            found = play(folder, display, means)
         except KeyboardInterrupt:
             display.end()
             display.say(f"stopped; the same command goes on in {folder.path}")
             raise
-        display.show(results_tables(shown))
+        display.show(results_tables(found))
         display.say(f"in {folder.path}")
-    if as_json:
-        print(json.dumps({**shown, "folder": str(folder.path)}), flush=True)
+    return found
 
 
 def _config_of(games: list[str], overrides: list[str]) -> Config:

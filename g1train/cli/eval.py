@@ -103,10 +103,11 @@ def evaluate(
         for text in players
         for player in seats.planned(text, asked_at, max_tokens or chosen.rl.max_tokens, extra)
     ]
+    planned = plans.labelled([_planned(game, level, starts, moves) for game in chosen.games])
     plan = plans.Plan(
         protocol=protocol,
-        games=plans.labelled([_planned(game, level, starts, moves) for game in chosen.games]),
-        players=results.references(wanted),
+        games=planned,
+        players=results.references(wanted, planned),
         episodes=episodes or defaults.num_episodes,
         num_turns=num_turns or defaults.num_turns,
         states=states or defaults.num_states,

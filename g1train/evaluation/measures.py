@@ -98,7 +98,8 @@ def _answers(
     out = game.step(after, actions)
     tallies.add("game_reward", where, out.reward)
     tallies.add("legal", where, out.legal)
-    tallies.add("near_optimal", where, out.legal & game.near_optimal(before)[owners, actions])
+    if game.offers("near_optimal"):
+        tallies.add("near_optimal", where, out.legal & game.near_optimal(before)[owners, actions])
     if (regret := _regret(game, before, owners, actions, out.legal)) is not None:
         tallies.add("regret", where, regret)
     for place, action in zip(where.tolist(), actions.tolist(), strict=True):
@@ -151,10 +152,9 @@ def _regret(
     legal: npt.NDArray[np.bool_],
 ) -> Floats | None:
     """How far each answer is from the best legal move, 0, towards the worst, 1; None where a game weighs no moves."""
-    weigh = getattr(game, "values", None)
-    if weigh is None:
+    if not game.offers("values"):
         return None
-    values = weigh(before).astype(np.float64)
+    values = game.values(before).astype(np.float64)
     best = values.max(axis=1)
     span = best - np.where(values >= 0, values, np.inf).min(axis=1)
     lost = best[owners] - values[owners, actions]

@@ -10,7 +10,6 @@ oracle as 1, game by game, then averaged; all three from the same resample.
 
 import itertools
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from engine.replay import Episode
+from engine.start import make_game
 from g1train.evaluation import measures, statistics
-from g1train.evaluation.plan import Plan, PlannedPlayer
+from g1train.evaluation.plan import Plan, PlannedGame, PlannedPlayer
 from g1train.evaluation.statistics import Floats
 
 LOW, HIGH = "random", "oracle"  # the players that `normalised` is measured by
@@ -209,7 +209,8 @@ def _short(value: float) -> float | None:
     return round(float(value), 6) if math.isfinite(value) else None
 
 
-def references(players: Sequence[PlannedPlayer]) -> list[PlannedPlayer]:
-    """The players with random play and the oracle added, which are free."""
-    there = Counter(player.name for player in players)
-    return [*players, *(PlannedPlayer(name, name) for name in (HIGH, LOW) if not there[name])]
+def references(players: Sequence[PlannedPlayer], games: Sequence[PlannedGame]) -> list[PlannedPlayer]:
+    """The players with random play, and the oracle where all games offer one, added: they are free."""
+    there = {player.name for player in players}
+    free = [name for name in (HIGH, LOW) if name == LOW or all(make_game(one.spec).offers("oracle") for one in games)]
+    return [*players, *(PlannedPlayer(name, name) for name in free if name not in there)]

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
-from engine.game import Game, branch, legal_choices
+from engine import legal_play
+from engine.game import Game, branch
 from engine.net import wire
 from engine.start import make_game, restore_all
 from engine.ticket import GameSpec, derive_seed
@@ -31,7 +32,7 @@ def random_actions(game: Game, records: Records, seeds: list[int]) -> np.ndarray
 
 def legal_actions(game: Game, records: Records, seeds: list[int]) -> np.ndarray:
     mask = np.repeat(game.legal(records), len(seeds) // len(records), axis=0)
-    return legal_choices(mask, np.array(seeds, np.uint64))
+    return legal_play.choices(mask, np.array(seeds, np.uint64))
 
 
 def oracle_actions(game: Game, records: Records, seeds: list[int]) -> np.ndarray:

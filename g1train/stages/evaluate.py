@@ -40,11 +40,13 @@ def plan(config: Config, stages: list[str]) -> Plan:
     """What each stage is asked; the newest stage first, so that differences say what it has gained."""
     sizes, models = config.evaluation, reversed(stages)
     made = [PlannedPlayer(stage, f"stage:{stage}", sizes.temperature, config.rl.max_tokens) for stage in models]
-    games = [PlannedGame("", game.name, game.settings, game.num_moves, game.weight) for game in config.games]
+    games = plans.labelled(
+        [PlannedGame("", game.name, game.settings, game.num_moves, game.weight) for game in config.games]
+    )
     wanted = Plan(
         protocol="states+paper" if sizes.num_episodes else "states",
-        games=plans.labelled(games),
-        players=results.references(made),
+        games=games,
+        players=results.references(made, games),
         episodes=sizes.num_episodes,
         num_turns=sizes.num_turns,
         states=sizes.num_states,

@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from g1train.evaluation.folder import Folder, Writer, drop_torn_line
 from g1train.evaluation.journal import Journal, Reply, key_of
 from g1train.evaluation.plan import Plan, PlannedGame, PlannedPlayer
 from g1train.run.display import Display, results_tables
+from tests import tiny
 from tests.endpoint import Server
 
 SMALL: dict[str, Any] = {"tile_px": 28, "strip": False, "prompt": "short"}
@@ -37,11 +38,10 @@ MOODS = ("fine", "fine", "fine", "put off", "fine", "fails", "refuses", "sleeps"
 CONFIG = Config("t", [GameMix("2048")], model=ModelConfig(nano="1m"))
 
 
-def a_plan(
-    *made: PlannedPlayer, protocol: str = "paper", games: tuple[PlannedGame, ...] = (GAME,), **more: Any
-) -> Plan:
+def a_plan(*made: PlannedPlayer, protocol: str = "paper", games: Sequence[PlannedGame] = (GAME,), **more: Any) -> Plan:
     sizes = {"episodes": 3, "num_turns": 5, "states": 6, "samples": 2, **more}
-    return asked.finished(Plan(protocol, plans.labelled(games), results.references(made), **sizes), {})
+    labelled = plans.labelled(games)
+    return asked.finished(Plan(protocol, labelled, results.references(made, labelled), **sizes), {})
 
 
 def evaluated(path: Path, plan: Plan, **means: Any) -> dict[str, Any]:
@@ -245,6 +245,20 @@ def test_the_planner_is_refused_before_anything_is_played(tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match="'planner' needs a game with strive"):
         evaluated(tmp_path, plan)
     assert not (tmp_path / "episodes").exists()
+
+
+@pytest.mark.usefixtures("tiny_games")
+@pytest.mark.parametrize("name", sorted(tiny.GAMES))
+def test_games_of_other_kinds(tmp_path: Path, name: str) -> None:
+    """With hidden state, without an oracle, an atlas or values: what there is to measure is measured."""
+    with serving(tmp_path) as server:
+        plan = a_plan(a_toy(server), protocol="states+paper", games=[PlannedGame("", name, {}, num_moves=2)])
+        found = evaluated(tmp_path / "e", plan)
+    has_oracle = engine.make(name).offers("oracle")
+    assert ("oracle" in found["players"]) == has_oracle
+    assert (found["players"]["toy"]["normalised"] is not None) <= has_oracle
+    assert found["players"]["toy"]["cell_accuracy"]["n"] == 6
+    assert found["usage"]["toy"]["errors"] == 0
 
 
 # endpoints

@@ -12,7 +12,7 @@ FLOORS = (
     ("native",),
     ("engine/errors", "engine/ticket"),
     ("engine/render",),
-    ("engine/checks", "engine/states", "engine/levels", "engine/game", "engine/games"),
+    ("engine/checks", "engine/states", "engine/levels", "engine/game", "engine/games", "engine/legal_play"),
     ("engine/catalog", "engine/facts", "engine/start", "engine/replay"),
     ("engine/gym",),
     ("engine/play",),

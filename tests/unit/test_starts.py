@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import engine
-from engine.game import legal_choices, start_states
+from engine.game import start_states
+from engine.legal_play import choices
 from native.state import Records
 
 
@@ -39,7 +40,7 @@ def test_the_limit_bounds_the_depth() -> None:
 
 def test_choices_are_even_and_legal() -> None:
     mask = np.array([[False, True, True, False, True]] * 3000 + [[False] * 5])
-    chosen = legal_choices(mask, np.random.default_rng(0).integers(2**63, size=3001).astype(np.uint64))
+    chosen = choices(mask, np.random.default_rng(0).integers(2**63, size=3001).astype(np.uint64))
     assert chosen[-1] == -1
     counts = np.bincount(chosen[:-1], minlength=5)
     assert counts[[0, 3]].tolist() == [0, 0]

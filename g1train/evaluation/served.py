@@ -18,6 +18,7 @@ from g1train.evaluation.episodes import turns_of
 from g1train.evaluation.players import Keep
 from g1train.inference.client import NodeClient
 from g1train.run.services import Services
+from g1train.run.waiting import Waiting
 from g1train.tickets.dispatch import Dispatcher
 
 Play = Callable[[Sequence[Ticket], Keep], None]
@@ -35,26 +36,27 @@ def opened(made: str, folder: Path, config: Config, say: Callable[[str], None]) 
     home = folder / "node"
     home.mkdir(parents=True, exist_ok=True)
     configs.save(config, home / "config.toml")
-    services = Services(home, config.pool.num_workers, config.pool.capacity, say)
+    size = (config.pool.num_workers, config.pool.capacity)
+    services = Services(home, Path(what), *size, say, node_address=what if kind == "node" else "")
     try:
         if kind == "checkpoint":
-            say(f"starting a node with {what}")
-            services.start_node(Path(what))
-            _wait_until_ready(services)
+            services.node.start()
+            _wait_until_ready(services, say)
         else:
-            services.node_address = what
             with NodeClient(what, "monitor") as client:
                 client.join(NODE_WITHIN_S)
-        services.start_pool()
+        services.pool.start()
         with Dispatcher(services.trainer_address, run=config.name, on_notice=say) as dispatcher:
             yield lambda tickets, keep: _play(dispatcher, services, tickets, keep)
     finally:
         services.stop()
 
 
-def _wait_until_ready(services: Services) -> None:
-    while not services.node_ready:
-        services.check()
+def _wait_until_ready(services: Services, say: Callable[[str], None]) -> None:
+    waiting = Waiting("the node to load the model", say)
+    while not services.node.child.ready:
+        services.look_after()
+        waiting.tick()
         time.sleep(0.1)
 
 
@@ -62,10 +64,9 @@ def _play(dispatcher: Dispatcher, services: Services, tickets: Sequence[Ticket],
     """Raises `WorkerError` if a ticket cannot be played by anybody."""
     by_index = {ticket.index: ticket for ticket in tickets}
 
-    def look() -> None:
-        services.check()
-
     def kept(group: wire.Group) -> None:
         keep(by_index[group.index], turns_of(group), {})
 
-    dispatcher.play([msgspec.structs.replace(ticket, version=-1) for ticket in tickets], kept, while_waiting=look)
+    dispatcher.play(
+        [msgspec.structs.replace(ticket, version=-1) for ticket in tickets], kept, while_waiting=services.look_after
+    )

@@ -20,6 +20,7 @@ from engine.games.core import UNREADABLE as UNREADABLE
 from engine.games.core import Game as Game
 from engine.games.core import Step as Step
 from engine.games.core import near_best as near_best
+from engine.legal_play import play_to_some_depth
 from engine.levels import known, settings_of
 from engine.states import branch as branch
 from engine.states import split_of as split_of
@@ -73,8 +74,17 @@ def resolve(kind: type[SettingsT], settings: dict[str, Any]) -> SettingsT:
         raise ValueError(f"bad setting: {error}; got {settings}") from error
 
 
-def start_states(game: Game, seeds: Integers, num_moves: int, split: Literal["train", "eval"] | None = None) -> Records:
+def start_states(
+    game: Game,
+    seeds: Integers,
+    num_moves: int,
+    split: Literal["train", "eval"] | None = None,
+    play: Literal["random", "legal"] = "random",
+) -> Records:
     """States [N] after `num_moves` random moves, none of them over; with `split`, all on that side of `split_of`.
+
+    With play="legal" every depth of a game is met: moves are legal, and how many follows from the seed, evenly from 0
+    to where that very game ends or `num_moves` is reached.
 
     The side is that of `Game.position_hash`, so what a frame hides counts. What does not fit is drawn again from the
     next sub-seed, so a seed's state does not depend on the batch it is in. Raises ValueError if some seed finds none,
@@ -82,6 +92,8 @@ def start_states(game: Game, seeds: Integers, num_moves: int, split: Literal["tr
     """
     if split not in (None, "train", "eval"):
         raise ValueError(f"split {split!r} is not None, 'train' or 'eval'")
+    if play not in ("random", "legal"):
+        raise ValueError(f"play {play!r} is not 'random' or 'legal'")
     wanted, moves = check_seeds(seeds), check_moves(num_moves)
     state = np.zeros(len(wanted), game.dtype)
     pending = np.arange(len(wanted))
@@ -89,7 +101,10 @@ def start_states(game: Game, seeds: Integers, num_moves: int, split: Literal["tr
         drawn = np.empty(len(pending), np.uint64)
         records.sub_seeds(wanted[pending], np.uint64(attempt), drawn)
         fresh = game.reset(drawn)
-        game.play_random(fresh, moves)
+        if play == "legal":
+            play_to_some_depth(game, fresh, drawn, moves)
+        else:
+            game.play_random(fresh, moves)
         good = fresh["ended"] == 0
         if split is not None:
             good &= split_of(game.position_hash(fresh)) == split

@@ -125,14 +125,14 @@ class EvaluationConfig(Section, frozen=True):
     num_states: Positive = 512
     num_samples: Positive = 8
     temperature: Annotated[float, msgspec.Meta(ge=0, le=MAX_TEMPERATURE)] = 1.0  # 0 is greedy
-    num_episodes: NonNegative = 10
+    num_episodes: NonNegative = 100  # of each game; the paper reports ten
     num_turns: Positive = 100
 
 
 class NodeConfig(Section, frozen=True):
     """The inference node. `auto` takes vLLM where it can be imported and `transformers` elsewhere."""
 
-    backend: Literal["auto", "vllm", "transformers", "random", "greedy", "oracle"] = "auto"
+    backend: Literal["auto", "vllm", "transformers", "random", "legal", "greedy", "oracle"] = "auto"
     address: str = "tcp://127.0.0.1:5756"
     max_model_len: Positive | None = None
     max_num_seqs: Positive = 256

@@ -5,6 +5,7 @@ g1 serve CONFIG             the inference node alone      ┐
 g1 pool                     workers alone, on any host    ├ the three apart; any order
 g1 train CONFIG --external  the trainer alone             ┘
 g1 status                   who is there, how fast, how far behind
+g1 eval                     how good players are: intervals, and differences start by start
 g1 keys FOLDER              keys for hosts that are not this one
 g1 bench pool|wire|node     speed, with a table and JSON
 g1 games                    what there is to play
@@ -18,6 +19,7 @@ import sys
 from engine.net import process
 from g1train.cli.app import app as app
 from g1train.cli.bench import bench as bench
+from g1train.cli.eval import evaluate as evaluate
 from g1train.cli.games import games as games
 from g1train.cli.keys import keys as keys
 from g1train.cli.play import play as play

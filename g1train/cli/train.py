@@ -31,7 +31,7 @@ def train(
     if chosen is not None and chosen.model.path:
         configs.check_model(chosen.model.path)
     quiet_threads()
-    from g1train.run.display import Display, results_table
+    from g1train.run.display import Display, results_tables
     from g1train.stages import train as training
 
     with Display() as display:
@@ -40,8 +40,8 @@ def train(
         else:
             assert chosen is not None
             results = training.train(chosen, runs, display, external)
-        table = {player: values for player, values in results.items() if player != "run"}
-        display.console.print(results_table(table))
+        found = json.loads((Path(results["run"]) / "evaluation" / "results.json").read_text())
+        display.show(results_tables(found))
         display.say(f"run folder: {results['run']}")
     print(json.dumps(_public(results)), flush=True)
 

@@ -1,9 +1,10 @@
 """Players that need no model: they get the record with the ask, and answer in the model's format.
 
     random   any action, legal or not      oracle   the game's strong player      greedy   the highest reward at once
+    legal    any action that is legal      planner  2048's oracle when it strives for points
 
-Deterministic: `random` follows from the ask's seed and the sample's number. Token ids are the answer's UTF-8 bytes,
-each with log-probability 0; `max_tokens` is not applied to them, because they are bytes and not a model's tokens.
+Deterministic: `random` and `legal` follow from the ask's seed and the sample's number. Token ids are the answer's UTF-8
+bytes, each with log-probability 0; `max_tokens` is not applied to them: they are bytes and not a model's tokens.
 """
 
 import asyncio
@@ -14,10 +15,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
+from engine import legal_play
 from engine.game import Game, branch
 from engine.net import wire
 from engine.start import make_game, restore_all
-from engine.ticket import derive_seed
+from engine.ticket import GameSpec, derive_seed
 from g1train.inference.backend import Image
 from native.state import Records
 
@@ -26,6 +28,11 @@ Player = Callable[[Game, Records, list[int]], np.ndarray]
 
 def random_actions(game: Game, records: Records, seeds: list[int]) -> np.ndarray:
     return np.array([seed % game.num_actions for seed in seeds])
+
+
+def legal_actions(game: Game, records: Records, seeds: list[int]) -> np.ndarray:
+    mask = np.repeat(game.legal(records), len(seeds) // len(records), axis=0)
+    return legal_play.choices(mask, np.array(seeds, np.uint64))
 
 
 def oracle_actions(game: Game, records: Records, seeds: list[int]) -> np.ndarray:
@@ -46,7 +53,21 @@ def _greedy(game: Game, record: Records) -> int:
     return int(legal[np.lexsort((legal, -out.score, -out.reward))[0]])
 
 
-PLAYERS: dict[str, Player] = {"random": random_actions, "oracle": oracle_actions, "greedy": greedy_actions}
+def planner_actions(game: Game, records: Records, seeds: list[int]) -> np.ndarray:
+    try:
+        points = make_game(GameSpec(game.name, {**game.settings, "strive": "points"}))
+    except ValueError as error:
+        raise ValueError(f"the player 'planner' needs a game with strive = \"points\"; {game.name}: {error}") from error
+    return oracle_actions(points, records, seeds)
+
+
+PLAYERS: dict[str, Player] = {
+    "random": random_actions,
+    "legal": legal_actions,
+    "greedy": greedy_actions,
+    "oracle": oracle_actions,
+    "planner": planner_actions,
+}
 
 
 class Scripted:

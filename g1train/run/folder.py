@@ -137,15 +137,28 @@ def write_atomically(path: Path, data: bytes) -> None:
     os.replace(temporary, path)
 
 
+def provenance() -> dict[str, Any]:
+    """Where something is run, and with what: commit, machine, versions."""
+    return {
+        "commit": _commit(),
+        "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version for name in PACKAGES if (version := _version(name))},
+        },
+    }
+
+
 def _manifest(config: Config) -> dict[str, Any]:
+    found = provenance()
     return {
         "name": config.name,
         "seed": config.seed,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "commit": found["commit"],
+        "python": found["versions"].pop("python"),
+        "machine": found["machine"],
+        "packages": found["versions"],
     }
 
 

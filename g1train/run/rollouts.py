@@ -61,14 +61,19 @@ def _episode(player: str, ticket: Ticket, start: Start, chain: Chain, rounds: li
     notes = {"ticket": ticket.index, "temperature": ticket.sampling.temperature}
     notes |= {"sibling": chain.sibling} if chain.num_samples < ticket.num_samples else {}
     notes |= {"version": rounds[0].version} if rounds else {}
-    episode = make_episode(player, ticket.game, start, [_turn(one) for one in rounds], notes)
+    episode = make_episode(player, ticket.game, start, [turn_of(one) for one in rounds], notes)
     _, states = play_again(episode)
     if state_hash(states[:-1]).tolist() != [one.state_hash for one in rounds]:
         raise ValueError(f"ticket {ticket.index} of {player} leads through other states now: the rules were changed")
     return episode
 
 
-def _turn(one: wire.Round) -> Turn:
+def turns_of(group: wire.Group) -> list[Turn]:
+    """The turns of a group with one line of play: an episode, or one state with several answers."""
+    return [turn_of(one) for one in group.rounds]
+
+
+def turn_of(one: wire.Round) -> Turn:
     """All answers to a state; play goes on with the first."""
     pairs = zip(one.samples, one.scores, strict=True)
     return Turn([Try(score.action, said.text, said.num_tokens, said.finish == "length") for said, score in pairs])

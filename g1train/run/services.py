@@ -65,14 +65,21 @@ class Service:
 
 
 class Services:
-    """The node and pool of one run on this machine. `model` is what the node begins with."""
+    """The node and pool of one run on this machine. `model` is what the node begins with; where the pool is to ask a
+    node of others, at `node_address`, ours is not to be started."""
 
     def __init__(
-        self, run_folder: Path, model: Path, num_workers: int, capacity: int, say: Callable[[str], None]
+        self,
+        run_folder: Path,
+        model: Path,
+        num_workers: int,
+        capacity: int,
+        say: Callable[[str], None],
+        node_address: str = "",
     ) -> None:
         self._scratch = scratch.Scratch("g1-", scratch.temporary())
         self.trainer_address = f"ipc://{self._scratch.path}/trainer"
-        self.node_address = f"ipc://{self._scratch.path}/node"
+        self.node_address = node_address or f"ipc://{self._scratch.path}/node"
         serve = ["serve", str(run_folder / "config.toml"), "--model", str(model), "--bind", self.node_address]
         play = ["pool", "--trainer", self.trainer_address, "--node", self.node_address]
         play += ["--workers", str(num_workers), "--capacity", str(capacity), "--wait", "0"]

@@ -27,9 +27,10 @@ from g1train.run import folder as run_folder
 from g1train.run import scratch
 from g1train.run.display import Display
 from g1train.run.services import Services
+from g1train.stages import evaluate as evaluations
 from g1train.stages.checks import check_length, check_ranks
 from g1train.stages.coldstart import run_stage
-from g1train.stages.evaluate import Result, evaluate, evaluate_random
+from g1train.stages.evaluate import Result
 from g1train.stages.rl import run_rl
 from g1train.stages.session import Session
 from g1train.stages.teacher import demonstrations
@@ -91,14 +92,14 @@ class _Course:
         self.session, self.config, self.source, self.found = session, session.config, source, found
         self.progress = checkpoint.read(found) if found else Progress(0, "", 0, True, 0, {})
         self.step = 0
+        self.evaluation = evaluations.opened(session, [stage for stage in STAGES if self._settings(stage).steps])
         session.version = self.progress.version
         session.after_step = self._after_step
 
     def run(self) -> dict[str, Any]:
-        if "random" not in self.progress.results:
-            self._note("random", evaluate_random(self.config))
+        self._note("random", evaluations.evaluate_references(self.evaluation))
         for stage in STAGES:
-            if getattr(self.config, stage).steps and not self._finished(stage):
+            if self._settings(stage).steps and not self._finished(stage):
                 self._run_stage(stage)
         return self.progress.results
 
@@ -109,20 +110,20 @@ class _Course:
             self._serve()
             run_rl(session, self.config.rl, first_step)
         else:
-            run_stage(session, stage, getattr(self.config, stage), str(self.source), first_step)
+            run_stage(session, stage, self._settings(stage), str(self.source), first_step)
         session.display.end()
         self._save(finished=False)
         if session.stop_asked:
             raise Interrupted(f"stopped in stage {stage}; go on with: g1 train --resume {session.run.folder}")
         if stage != "rl":
             self._serve()
-        self._note(stage, evaluate(session, stage, STAGES.index(stage)))
+        self._note(stage, evaluations.evaluate(session, self.evaluation, stage, STAGES.index(stage)))
         session.display.end()
         self._save(finished=True)
 
     def _begin(self, stage: str) -> int:
         """Begin a stage afresh or where its checkpoint stands; returns the first step to do."""
-        settings = getattr(self.config, stage)
+        settings = self._settings(stage)
         with_reference = stage == "rl" and settings.loss.kl_weight > 0
         num_updates = settings.steps * (settings.num_minibatches if stage == "rl" else 1)
         self.session.learner.begin_stage(settings.optim, num_updates, with_reference)
@@ -131,6 +132,9 @@ class _Course:
             return self.progress.step
         self.progress = msgspec.structs.replace(self.progress, stage=stage, step=0, finished=False)
         return 0
+
+    def _settings(self, stage: str) -> Any:
+        return getattr(self.config, stage)
 
     def _serve(self) -> None:
         """Make sure that the node is there and serves the policy as it is."""
@@ -188,8 +192,7 @@ def exposure(config: Config) -> str:
 
 def summary(result: Result) -> str:
     """One line of an evaluation."""
-    shown = [f"{key} {value:.3f}" for key, value in result.items() if value is not None and not key.endswith("_error")]
-    return " · ".join(shown)
+    return " · ".join(f"{key} {value:.3f}" for key, value in result.items() if value is not None)
 
 
 def _source_model(config: Config, opened: run_folder.Run) -> Path:

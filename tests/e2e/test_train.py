@@ -106,6 +106,12 @@ def test_a_whole_run_with_vllm_loses_nothing_when_a_worker_is_killed(tmp_path: P
         assert -1 <= results[player]["game_reward"] <= 1
     assert results["random"]["p_acc"] is None
     assert results["rl"]["p_acc"] is not None
+    found = json.loads((run / "evaluation" / "results.json").read_text())
+    assert list(found["players"]) == ["rl", "coldstart", "base", "oracle", "random"]
+    assert found["starts"]["rl"] == 6 + 2
+    assert found["players"]["rl"]["game_reward"]["mean"] == results["rl"]["game_reward"]
+    assert {"a": "rl", "b": "coldstart"}.items() <= found["differences"][0].items()
+    assert "rl - coldstart" in err
     assert "starting it again" in err
     assert [index for index, *_ in starts(run)] == list(range(36))  # 6 steps x 6 groups, each once
     transfers = [line for line in log(run) if line["stage"] == "transfer"]
@@ -134,6 +140,7 @@ def test_more_workers_and_an_interruption_change_nothing(tmp_path: Path) -> None
     assert starts(run) == starts(straight / "nano-2048")
     assert {**first, "run": ""} == {**second, "run": ""}
     assert final_weights(run) == final_weights(straight / "nano-2048")
+    assert evaluation(run) == evaluation(straight / "nano-2048")
 
 
 def test_a_node_that_dies_is_started_again_with_the_weights_of_now(tmp_path: Path) -> None:
@@ -188,6 +195,12 @@ def test_node_pool_and_trainer_apart(tmp_path: Path, tiny_model: Path) -> None:
             assert one.wait(60) == 0
     results = json.loads(out.splitlines()[-1])
     assert set(results) == {"random", "coldstart", "rl", "run"}
+
+
+def evaluation(run: Path) -> dict[str, bytes]:
+    """Every player's episodes, and the results."""
+    files = [*(run / "evaluation" / "episodes").iterdir(), run / "evaluation" / "results.json"]
+    return {file.name: file.read_bytes() for file in files}
 
 
 def final_weights(run: Path) -> bytes:

@@ -12,7 +12,7 @@ FLOORS = (
     ("native",),
     ("engine/errors", "engine/ticket"),
     ("engine/render",),
-    ("engine/checks", "engine/states", "engine/levels", "engine/game", "engine/games"),
+    ("engine/checks", "engine/states", "engine/levels", "engine/game", "engine/games", "engine/legal_play"),
     ("engine/answer", "engine/catalog", "engine/facts", "engine/start", "engine/replay"),
     ("engine/gym",),
     ("engine/play",),
@@ -24,6 +24,7 @@ FLOORS = (
     ("g1train/run",),
     ("g1train/learn",),
     ("g1train/inference",),
+    ("g1train/evaluation",),
     ("g1train/stages", "g1train/watch"),
     ("g1train/cli",),
     ("g1train",),
@@ -35,7 +36,8 @@ STRANGERS = (
     ("engine/net", "engine/gym"), ("engine/net", "engine/play"),
     ("engine/rollout", "engine/gym"), ("engine/rollout", "engine/play"),
     ("g1train/watch", "g1train/stages"), ("g1train/stages", "g1train/watch"),
-    ("g1train/tickets", "g1train/learn"), ("g1train/run", "g1train/tickets"), ("g1train/learn", "g1train/tickets"),
+    ("g1train/evaluation", "g1train/learn"), ("g1train/tickets", "g1train/learn"),
+    ("g1train/run", "g1train/tickets"), ("g1train/learn", "g1train/tickets"),
 )  # fmt: skip
 """(who, whom): pairs that know nothing of each other although one stands above the other."""
 LIBRARIES = {
@@ -52,6 +54,8 @@ LIBRARIES = {
         "g1train/run/folder",
         "g1train/torchvision_shim",
     ),
+    "openai": ("g1train/evaluation/endpoint",),
+    "PIL": ("g1train/evaluation/endpoint", "engine/play/film"),
     "transformers": ("g1train/learn/", "g1train/inference/", "g1train/torchvision_shim"),
 }
 FILES = sorted(path for package in ("native", "engine", "g1train") for path in Path(package).rglob("*.py"))
@@ -117,10 +121,17 @@ def test_there_is_something_to_look_at() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["engine", "engine.rollout.worker", "g1train.cli.main", "g1train.tickets.rollout", "g1train.tickets.dispatch"],
+    [
+        "engine",
+        "engine.rollout.worker",
+        "g1train.cli.main",
+        "g1train.tickets.rollout",
+        "g1train.tickets.dispatch",
+        "g1train.evaluation.run",
+    ],
 )
 def test_light_modules_load_nothing_heavy(module: str) -> None:
-    heavy = {"torch", "vllm", "deepspeed", "transformers", "pygame"}
+    heavy = {"torch", "vllm", "deepspeed", "transformers", "pygame", "openai", "PIL"}
     code = f"import sys, {module}; print(*sorted({heavy!r} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 import pygame
 import pytest
+import transformers
 from gymnasium.utils.env_checker import check_env
 
 import engine
@@ -139,7 +140,9 @@ def test_the_frames_and_the_probe_of_a_training_session(tmp_path: Path, name: st
     addresses = {part: {"address": f"ipc://{tmp_path}/{part}"} for part in ("trainer", "node")}
     games = [{"name": name, "num_moves": 1, "settings": tiny.SMALL[name]}]
     config = from_dict({"name": "tiny", "model": {"path": "there"}, "games": games, **addresses})
-    session, game = Session(config, Mock(), Mock(), Mock(), None), small(name)
+    learner, game = Mock(), small(name)
+    learner.policy.model.config = transformers.Qwen2_5_VLConfig()
+    session = Session(config, Mock(), learner, Mock(), None)
     state = game.reset([1])
     assert np.array_equal(session.frames.pixels(frame_of(game, state)), game.render(state)[0])
     turn, image = session._probe

@@ -1,6 +1,7 @@
 """Players that need no model: they get the record with the ask, and answer in the model's format.
 
     random   any action, legal or not      oracle   the game's strong player      greedy   the highest reward at once
+                                           planner  2048's oracle when it strives for points
 
 Deterministic: `random` follows from the ask's seed and the sample's number. Token ids are the answer's UTF-8 bytes,
 each with log-probability 0; `max_tokens` is not applied to them, because they are bytes and not a model's tokens.
@@ -17,7 +18,7 @@ import numpy as np
 from engine.game import Game, branch
 from engine.net import wire
 from engine.start import make_game, restore_all
-from engine.ticket import derive_seed
+from engine.ticket import GameSpec, derive_seed
 from g1train.inference.backend import Image
 from native.state import Records
 
@@ -46,7 +47,20 @@ def _greedy(game: Game, record: Records) -> int:
     return int(legal[np.lexsort((legal, -out.score, -out.reward))[0]])
 
 
-PLAYERS: dict[str, Player] = {"random": random_actions, "oracle": oracle_actions, "greedy": greedy_actions}
+def planner_actions(game: Game, records: Records, seeds: list[int]) -> np.ndarray:
+    if "strive" not in game.settings:
+        raise ValueError(
+            f"the player 'planner' needs a game with strive = \"points\"; {game.name} has none, only 2048 has"
+        )
+    return oracle_actions(make_game(GameSpec(game.name, {**game.settings, "strive": "points"})), records, seeds)
+
+
+PLAYERS: dict[str, Player] = {
+    "random": random_actions,
+    "greedy": greedy_actions,
+    "oracle": oracle_actions,
+    "planner": planner_actions,
+}
 
 
 class Scripted:

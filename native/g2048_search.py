@@ -126,15 +126,3 @@ def values(
             worths[index, action] = -1
             if record["ended"] == 0 and moved != board:
                 worths[index, action] = promise(moved, rows, cols, table, row_values)
-
-
-@kernel
-def oracle(
-    state: Records, table: npt.NDArray[np.uint32], row_values: npt.NDArray[np.int32], actions: npt.NDArray[np.int64]
-) -> None:
-    """actions[N] = the move of the highest value in each of state[N], the first of equals; -1 where it has ended."""
-    worths = np.empty((1, NUM_ACTIONS), np.int64)
-    for index in range(len(state)):
-        values(state[index : index + 1], table, row_values, worths)
-        best = np.argmax(worths[0])
-        actions[index] = best if worths[0, best] >= 0 else -1

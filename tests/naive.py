@@ -210,3 +210,29 @@ def promises_2048(board: Board, values: list[int]) -> dict[int, int]:
         total += sum(best_2048(future, values, further) for future in fours)
         promises[action] = total // (10 * len(twos))
     return promises
+
+
+def points_2048(board: Board, moves: int) -> int:
+    """2048: the most points that so many moves make if no new tile comes."""
+    totals = [0]
+    for _, moved, gained in paid_moves_2048(board):
+        totals.append(gained + (points_2048(moved, moves - 1) if moves > 1 else 0))
+    return max(totals)
+
+
+def paid_moves_2048(board: Board) -> list[tuple[int, Board, int]]:
+    """2048: each legal move, the board it leaves and its points."""
+    return [
+        (action, moved, sum(2**exponent for exponent in slide(board, action)[1])) for action, moved in moves_2048(board)
+    ]
+
+
+def plans_2048(board: Board) -> dict[int, int]:
+    """2048: for each legal move the points now and, on average over new tiles, of two moves more, in hundredths."""
+    plans = {}
+    for action, moved, gained in paid_moves_2048(board):
+        twos, fours = with_tile(moved, 1), with_tile(moved, 2)
+        total = sum(90 * points_2048(future, 2) for future in twos)
+        total += sum(10 * points_2048(future, 2) for future in fours)
+        plans[action] = 100 * gained + total // len(twos)
+    return plans

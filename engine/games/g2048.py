@@ -18,6 +18,7 @@ from engine.levels import PERCEPTION, Levels
 from engine.render.atlas import Atlas
 from engine.render.perception import Perception
 from native import g2048 as kernels
+from native import g2048_plan as plan
 from native import g2048_search as search
 from native.state import Records
 
@@ -59,6 +60,8 @@ class Settings(Perception, frozen=True, kw_only=True):
     """Columns of the board, 2 to 4."""
     prompt: Literal["full", "short"] = "full"
     """All the rules in words, or only the name, for models too small to read."""
+    strive: Literal["survive", "points"] = "survive"
+    """What the oracle is after: a long game, or as many points as can be in a game cut after 100 moves."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -93,6 +96,7 @@ class G2048(NamedAnswers, GridGame):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, settings.rows, settings.cols, len(CELLS))
         self._slides, self._largest = _tables()
+        self._for_points = settings.strive == "points"
 
     @property
     def full_prompt(self) -> str:
@@ -144,36 +148,58 @@ class G2048(NamedAnswers, GridGame):
         return state
 
     def oracle(self, state: Records) -> npt.NDArray[np.int64]:
-        """A strong legal action for each of state[N]; -1 for a game that has ended."""
-        actions = self._per_game(state)
-        search.oracle(state, self._slides, _values(), actions)
-        return actions
+        """The legal action of the highest value for each of state[N]; -1 for a game that has ended."""
+        worths = self.values(state)
+        return np.where(worths.max(axis=1) >= 0, worths.argmax(axis=1), -1)
 
     def values(self, state: Records) -> npt.NDArray[np.int64]:
-        """What the oracle weighs, [N, 4]: -1 for what is not legal, the first of the largest is the oracle's."""
+        """What the oracle weighs, [N, 4]: -1 for what is not legal, the first of the largest is the oracle's.
+
+        Striving for points it is hundredths of the points that a move and the two after it make.
+        """
         self.check(state)
         worths = np.empty((len(state), self.num_actions), np.int64)
-        search.values(state, self._slides, _values(), worths)
+        if self._for_points:
+            plan.values(state, self._slides, worths)
+        else:
+            search.values(state, self._slides, _values(), worths)
         return worths
 
     def near_optimal(self, state: Records) -> npt.NDArray[np.bool_]:
-        """Mask [N, 4] of the moves whose value is at most that of one empty cell below the best."""
-        return near_best(self.values(state), search.NEAR)
+        """Mask [N, 4] of the moves whose value is at most that of one empty cell, or one point, below the best."""
+        return near_best(self.values(state), plan.NEAR if self._for_points else search.NEAR)
 
     def explain(self, state: Records, action: Integers) -> list[str]:
-        """The largest merge of each row and column, the larger of both ways, and the action.
+        """What there is to merge, and the action.
 
-        rows 0 4 0 8 columns 16 0 0 0 sideways 8 upright 16 so up
+        survive    rows 0 4 0 8 columns 16 0 0 0 sideways 8 upright 16 so up
+                   the largest merge of each row and column, and the larger of both ways
+        points     up 8 then 16 right 0 then 4 so up
+                   of each legal move the points now, then the most points of a next move, new tiles left out
         """
         self.check(state)
         moves = check_actions(action, len(state), self.num_actions)
+        reasons = self._points_ahead(state) if self._for_points else self._largest_merges(state)
+        return [
+            f"{reason}so {ACTIONS[move] if move >= 0 else 'nothing'}"
+            for reason, move in zip(reasons, moves.tolist(), strict=True)
+        ]
+
+    def _largest_merges(self, state: Records) -> list[str]:
         across, down = np.empty((len(state), self.rows), np.uint8), np.empty((len(state), self.cols), np.uint8)
         kernels.merges(state, self._largest, across, down)
-        best = zip(across.max(axis=1).tolist(), down.max(axis=1).tolist(), moves.tolist(), strict=True)
+        best = zip(across.max(axis=1).tolist(), down.max(axis=1).tolist(), strict=True)
         return [
-            f"rows {_numbers(rows)} columns {_numbers(cols)} sideways {NUMBERS[sideways]} upright {NUMBERS[upright]}"
-            f" so {ACTIONS[move] if move >= 0 else 'nothing'}"
-            for rows, cols, (sideways, upright, move) in zip(across.tolist(), down.tolist(), best, strict=True)
+            f"rows {_numbers(rows)} columns {_numbers(cols)} sideways {NUMBERS[sideways]} upright {NUMBERS[upright]} "
+            for rows, cols, (sideways, upright) in zip(across.tolist(), down.tolist(), best, strict=True)
+        ]
+
+    def _points_ahead(self, state: Records) -> list[str]:
+        points = np.empty((len(state), self.num_actions, 2), np.int64)
+        plan.outlook(state, self._slides, points)
+        return [
+            "".join(f"{name} {now} then {then} " for name, (now, then) in zip(ACTIONS, one, strict=True) if now >= 0)
+            for one in points.tolist()
         ]
 
 

@@ -23,6 +23,7 @@ from native.state import Records
 GAMES: list[tuple[str, dict[str, Any]]] = [
     ("2048", {}),
     ("2048", {"rows": 3, "cols": 2, "strip": False, "level": "extreme"}),
+    ("2048", {"strive": "points"}),
     ("shisen", {"rows": 4, "cols": 4, "level": "perception:hard"}),
     ("shisen", {"rows": 4, "cols": 5, "tiles": "icons", "pictures_per_class": 3, "max_turns": 3, "strip": False}),
     ("shisen", {"rows": 12, "cols": 16, "max_turns": 1}),

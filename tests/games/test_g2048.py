@@ -14,6 +14,7 @@ from tests import naive
 from tests.games.contract import COMPILED
 
 GAME = engine.make("2048", tile_px=28, strip=False)
+POINTS = engine.make("2048", tile_px=28, strip=False, strive="points")
 UP, RIGHT, DOWN, LEFT = range(4)
 SIZES = [(2, 2), (2, 4), (3, 3), (4, 2), (4, 3), (4, 4)]
 cells16 = st.lists(st.integers(0, 15), min_size=16, max_size=16)
@@ -213,6 +214,69 @@ def test_oracle_beats_chance() -> None:
     assert (largest >= 10).sum() >= 7
     assert (largest >= 11).sum() >= 5
     assert state["score"].mean() > 10 * chance["score"].mean()
+
+
+@pytest.mark.parametrize(("rows", "cols"), SIZES)
+def test_plans_equal_twin(rows: int, cols: int) -> None:
+    game = engine.make("2048", rows=rows, cols=cols, strive="points")
+    state = engine.start_states(game, range(10 if COMPILED else 2), 8)
+    wanted = [naive.plans_2048(board) for board in game.board(state).tolist()]
+    worths = np.array([[row.get(action, -1) for action in range(4)] for row in wanted])
+    assert isinstance(game, G2048)
+    assert game.values(state).tolist() == worths.tolist()
+    assert game.oracle(state).tolist() == [max(row, key=lambda action: row[action]) for row in wanted]
+    near = (worths >= 0) & (worths >= worths.max(axis=1, keepdims=True) - 100)
+    assert game.near_optimal(state).tolist() == near.tolist()
+
+
+def test_a_plan_is_of_the_board_alone() -> None:
+    state = engine.start_states(POINTS, range(50 if COMPILED else 3), 60)
+    alone = [POINTS.values(state[place : place + 1])[0].tolist() for place in range(len(state))]
+    assert POINTS.values(state[::-1])[::-1].tolist() == alone
+    state["rng"] += np.uint64(1)
+    state["score"] = 0
+    assert POINTS.values(state).tolist() == alone
+
+
+def test_points_ahead_literally() -> None:
+    board = [[0, 1, 2, 0], [1, 0, 0, 1], [3, 3, 4, 4], [0, 0, 4, 11]]
+    corner = [[1, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    assert POINTS.explain(POINTS.from_board([board, corner], [0, 0]), [RIGHT, DOWN]) == [
+        "up 32 then 20 right 52 then 40 down 32 then 20 left 52 then 32 so right",
+        "right 0 then 0 down 0 then 0 so down",
+    ]
+
+
+@pytest.mark.parametrize(("rows", "cols"), SIZES)
+def test_points_ahead_equal_twin(rows: int, cols: int) -> None:
+    game = engine.make("2048", rows=rows, cols=cols, strive="points")
+    state = engine.start_states(game, range(20), 8)
+    for board, text in zip(game.board(state).tolist(), game.explain(state, [LEFT] * 20), strict=True):
+        words = [
+            f"{['up', 'right', 'down', 'left'][action]} {gained} then {naive.points_2048(moved, 1)}"
+            for action, moved, gained in naive.paid_moves_2048(board)
+        ]
+        assert text == " ".join([*words, "so left"])
+
+
+def test_on_an_ended_board_there_is_nothing_to_strive_for() -> None:
+    game = engine.make("2048", rows=2, cols=2, strive="points")
+    state = game.from_board([[[1, 2], [2, 1]]], [0])
+    assert game.values(state).tolist() == [[-1] * 4]
+    assert game.oracle(state).tolist() == [-1]
+    assert game.explain(state, [-1]) == ["so nothing"]
+    assert game.oracle(state[:0]).tolist() == []
+    told = game.from_board([[[1, 0], [0, 0]]], [0])
+    told["ended"] = 1
+    assert game.values(told).tolist() == [[-1] * 4]
+
+
+@pytest.mark.skipif(not COMPILED, reason="plays 50,000 moves")
+def test_striving_for_points_makes_them() -> None:
+    state = POINTS.reset(range(500))
+    for _ in range(100):
+        POINTS.step(state, POINTS.oracle(state))
+    assert state["score"].mean() >= 1080
 
 
 def packed(cells: list[int]) -> int:

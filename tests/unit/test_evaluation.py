@@ -235,8 +235,8 @@ def test_what_people_played_is_compared_without_pairing(tmp_path: Path) -> None:
     assert again == one
     with pytest.raises(ConfigError, match="not evaluated; add --game 2048"):
         human.episodes(a_plan(games=(PlannedGame("", "swap", {}),)), "human", f"human:{session.path}")
-    session.path.write_text(session.path.read_text().replace('"score": ', '"score": 9'))
-    with pytest.raises(ConfigError, match="its actions lead to"):
+    session.path.write_text(session.path.read_text().replace('"score":', '"score":9'))
+    with pytest.raises(ConfigError, match="is no game that a person played: the replay of 2048 by human"):
         human.episodes(plan, "human", f"human:{session.path}")
 
 

@@ -113,6 +113,16 @@ class Atlas:
         plain = not layout.noise and seamless(layers, stride, self.height * stride)
         self._stores = Stores(usual, partial(draw_past_cache, layers, self._pixels) if plain else None)
 
+    @property
+    def background(self) -> Pixels:
+        """What shows where no grid is, [height, width, 3]; read-only."""
+        return self._background
+
+    @property
+    def sprites(self) -> dict[str, Pixels]:
+        """The sprites of each grid by its name, [num_sprites, height, width, 3]; read-only."""
+        return {grid.name: sprites for grid, sprites in zip(self.layout.grids, self._sprites, strict=True)}
+
     def compose(self, draws: Records, out: Pixels | None = None) -> Pixels:
         """The frames of draws[N], uint8[N, height, width, 3], into `out` if given (C-contiguous; no copy is made).
 

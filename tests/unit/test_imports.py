@@ -25,6 +25,7 @@ FLOORS = (
     ("g1train/learn",),
     ("g1train/inference",),
     ("g1train/stages",),
+    ("g1train/report",),
     ("g1train/cli",),
     ("g1train",),
 )
@@ -35,6 +36,7 @@ STRANGERS = (
     ("engine/net", "engine/gym"), ("engine/net", "engine/play"),
     ("engine/rollout", "engine/gym"), ("engine/rollout", "engine/play"),
     ("g1train/tickets", "g1train/learn"), ("g1train/run", "g1train/tickets"), ("g1train/learn", "g1train/tickets"),
+    ("g1train/report", "g1train/inference"), ("g1train/report", "g1train/stages"),
 )  # fmt: skip
 """(who, whom): pairs that know nothing of each other although one stands above the other."""
 LIBRARIES = {
@@ -114,7 +116,14 @@ def test_there_is_something_to_look_at() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["engine", "engine.rollout.worker", "g1train.cli.main", "g1train.tickets.rollout", "g1train.tickets.dispatch"],
+    [
+        "engine",
+        "engine.rollout.worker",
+        "g1train.cli.main",
+        "g1train.tickets.rollout",
+        "g1train.tickets.dispatch",
+        "g1train.report.page",
+    ],
 )
 def test_light_modules_load_nothing_heavy(module: str) -> None:
     heavy = {"torch", "vllm", "deepspeed", "transformers", "pygame"}

@@ -1,10 +1,11 @@
 """What a game looks like, for a page that draws its frames by itself: words, layout, and the sprites as PNG.
 
-    states ──use──▶ which sprites are needed ──as_data──▶ {"words", "layout", "background", "sheets"}
-           ──frames──▶ the numbers of a frame: each grid's sprites, its offsets, the two halves of the noise's seed
+    states ──use──▶ which sprites are needed ──as_data──▶ {"words", "layout", "background", "sheets", "distractors"}
+           ──frames──▶ the numbers of a frame: its sprites grid by grid, and the two halves of the seed of what else
 
-A frame is the record that goes over the wire (`Layout.draw_dtype`), as plain numbers in the order of its fields. Only
-sprites that some frame shows are kept, and numbered anew: of a thousand photographs a report needs few.
+What a level adds (offsets, marks, noise) follows from the hash of the board (`engine.render.frame.dress`), so the page
+draws it from that seed as the engine does. Only sprites that some frame shows are kept, and numbered anew: of a
+thousand photographs a report needs few.
 """
 
 import base64
@@ -17,16 +18,17 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from engine.game import Game
+from engine.game import state_hash
+from engine.games.grid import GridGame
 from native.state import Records
 
 
 class Book:
     """One game at its settings. All states go through `use` before the first `frames`."""
 
-    def __init__(self, game: Game) -> None:
+    def __init__(self, game: GridGame) -> None:
         self.game = game
-        self._used = {grid.name: np.zeros(1, np.int64) for grid in game.layout.grids}  # 0 is what overlays leave out
+        self._used = {grid.name: np.empty(0, np.int64) for grid in game.layout.grids if not grid.overlay}
 
     def use(self, states: Records) -> None:
         """Keep what these states show."""
@@ -35,13 +37,11 @@ class Book:
             self._used[name] = np.union1d(used, draws[name])
 
     def frames(self, states: Records) -> list[list[int]]:
-        """The numbers of each frame."""
+        """The numbers of each frame; the seed, its lower half first, only where a level adds something."""
         layout, draws = self.game.layout, self.game.sprites(states)
-        numbers = [np.searchsorted(self._used[grid.name], draws[grid.name]) for grid in layout.grids]
-        numbers += [draws[grid.offsets] for grid in layout.grids if grid.jitter]
-        if layout.noise:
-            numbers.append(draws["noise"][:, None].view("<u4"))
-        columns = [part.astype(np.int64).reshape(len(states), -1) for part in numbers]
+        columns = [np.searchsorted(used, draws[name]).reshape(len(states), -1) for name, used in self._used.items()]
+        if layout.noise or any(grid.jitter or grid.overlay for grid in layout.grids):
+            columns.append(state_hash(states)[:, None].view("<u4").astype(np.int64))
         return np.concatenate(columns, axis=1).tolist()  # type: ignore[no-any-return]
 
     def as_data(self) -> dict[str, Any]:
@@ -56,7 +56,11 @@ class Book:
             "prompt": game.prompt,
             "layout": msgspec.to_builtins(game.layout),
             "background": _png(atlas.background),
-            "sheets": {name: _sheet(atlas.sprites[name][used]) for name, used in self._used.items()},
+            "sheets": {
+                name: _sheet(sprites[self._used[name]] if name in self._used else sprites)
+                for name, sprites in atlas.sprites.items()
+            },
+            "distractors": game.settings["distractors"],
         }
 
 

@@ -46,5 +46,6 @@ def _pair(pair: dict[str, Any], main: str) -> Iterator[Difference]:
         needed = pair.get("episodes_needed") if name == main else value.get("needed")
         yield Difference(
             a=pair["a"], b=pair["b"], measure=NAMES.get(name, name), cell=drawn, zero=at(0.0, first, last),
-            verdict=pair.get("verdict", "") if name == main else "", episodes_needed=f"{needed:,}" if isinstance(needed, int) else "",
+            verdict=pair.get("verdict", "") if name == main else "",
+            episodes_needed=f"{needed:,}" if isinstance(needed, int) else "",
         )  # fmt: skip

@@ -1,25 +1,31 @@
 """Settings ─▶ the named levels that they amount to: results carry settings, people think in levels."""
 
+import functools
 import importlib
 from typing import Any
 
 from engine import levels
 from engine.game import REGISTRY, make
 
+Level = dict[str, str]
+"""The level on each axis."""
 
-def level_of(game: str, settings: dict[str, Any]) -> dict[str, str] | None:
-    """The level on each axis that these settings amount to, whatever else they set; None if an axis fits no level."""
-    declared = importlib.import_module(REGISTRY[game]).LEVELS
+
+def level_of(game: str, settings: dict[str, Any]) -> Level | None:
+    """The levels that these settings amount to, whatever else they set; None if they are in between."""
     own = make(game, **settings).settings
-    found = {}
-    for axis in levels.AXES:
-        names = {name for level in declared.get(axis, {}).values() for name in level}
-        fitting = [
-            level
-            for level in levels.of(declared, axis)
-            if all(make(game, level=f"{axis}:{level}").settings[name] == own[name] for name in names)
-        ]
-        if not fitting:
-            return None
-        found[axis] = fitting[0] if levels.NORMAL not in fitting else levels.NORMAL
+    return next((level for level, wanted in _levels(game) if all(own[name] == wanted[name] for name in wanted)), None)
+
+
+@functools.cache
+def _levels(game: str) -> list[tuple[Level, dict[str, Any]]]:
+    """Every pair of levels with what any level of the game sets, as it comes out there; the normal ones first."""
+    declared = importlib.import_module(REGISTRY[game]).LEVELS
+    names = {name for axis in declared.values() for level in axis.values() for name in level}
+    by_axis = [sorted(levels.of(declared, axis), key=lambda level: level != levels.NORMAL) for axis in levels.AXES]
+    found = []
+    for perception in by_axis[0]:
+        for reasoning in by_axis[1]:
+            made = make(game, level=f"perception:{perception},reasoning:{reasoning}").settings
+            found.append(({"perception": perception, "reasoning": reasoning}, {name: made[name] for name in names}))
     return found

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.game import UNREADABLE, Game
+from engine.games.grid import GridGame
 from engine.replay import Try
 from engine.rollout.response import parse
 from engine.start import make_game
-from engine.ticket import GameSpec
 from g1train.learn.advantage import advantages
 from g1train.report.book import Book
 from g1train.report.reels import Reel, Shelf
@@ -31,30 +31,36 @@ Data = dict[str, Any]
 
 
 def viewer(shelves: Iterable[Shelf]) -> Data:
-    """{"books": what each game looks like, "shelves": what there is to open, "packets": reels by their number}."""
-    kept = [shelf for shelf in shelves if shelf.reels]
-    specs: dict[GameSpec, Book] = {}
-    for spec in (reel.spec for shelf in kept for reel in shelf.reels):
-        if _key(spec) not in specs:
-            specs[_key(spec)] = Book(make_game(spec))
-    for shelf in kept:
-        for reel in shelf.reels:
-            specs[_key(reel.spec)].use(reel.states)
-    order = list(specs)
+    """{"books": what each game looks like, "shelves": what there is to open, "packets": reels by their number}.
+
+    Games whose frames are not made of sprites are left out.
+    """
+    kept = [shelf for shelf in shelves if shelf.reels and isinstance(make_game(shelf.reels[0].spec), GridGame)]
+    books = _books([reel for shelf in kept for reel in shelf.reels])
+    numbers = {key: number for number, key in enumerate(books)}
     packets: list[str] = []
-    listed = []
+    listed: list[Data] = []
     for shelf in kept:
-        entries = []
+        listed.append({"title": shelf.title, "reels": []})
         for reel in shelf.reels:
-            turns = turns_of(reel, shelf, specs[_key(reel.spec)])
-            entries.append({"packet": len(packets), "book": order.index(_key(reel.spec)), **_summary(reel, turns)})
+            turns = turns_of(reel, shelf, books[_key(reel)])
+            listed[-1]["reels"].append({"packet": len(packets), "book": numbers[_key(reel)], **_summary(reel, turns)})
             packets.append(packed(turns))
-        listed.append({"title": shelf.title, "reels": entries})
-    return {"books": [book.as_data() for book in specs.values()], "shelves": listed, "packets": packets}
+    return {"books": [book.as_data() for book in books.values()], "shelves": listed, "packets": packets}
 
 
-def _key(spec: GameSpec) -> Any:
-    return spec.name, json.dumps(spec.settings, sort_keys=True)
+def _books(reels: Iterable[Reel]) -> dict[str, Book]:
+    """One for each game at its settings, with what all its reels show."""
+    books: dict[str, Book] = {}
+    for reel in reels:
+        game = make_game(reel.spec)
+        assert isinstance(game, GridGame)
+        books.setdefault(_key(reel), Book(game)).use(reel.states)
+    return books
+
+
+def _key(reel: Reel) -> str:
+    return json.dumps([reel.spec.name, reel.spec.settings], sort_keys=True)
 
 
 def packed(data: Any) -> str:

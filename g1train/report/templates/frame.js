@@ -22,33 +22,31 @@ class Painter {
       const { png, across } = book.sheets[grid.name];
       sheets[grid.name] = { ...(await pixelsOf(png)), across };
     }
-    return new Painter(book.layout, (await pixelsOf(book.background)).words, sheets);
+    return new Painter(book.layout, (await pixelsOf(book.background)).words, sheets, book.distractors);
   }
 
-  constructor(layout, background, sheets) {
-    Object.assign(this, { layout, background, sheets });
+  constructor(layout, background, sheets, distractors) {
+    Object.assign(this, { layout, background, sheets, distractors });
     this.image = new ImageData(layout.width, layout.height);
     this.words = new Uint32Array(this.image.data.buffer);
   }
 
-  // `numbers`: for each grid its sprites, then for each that jitters its offsets, then the seed of the noise (low, high).
+  // `numbers`: the sprites of each grid but those that lie over others; then the seed of what else there is.
   paint(numbers) {
     const { grids, noise } = this.layout;
-    let moves = grids.reduce((sum, grid) => sum + grid.rows * grid.cols, 0);
+    const seed = numbers.slice(-2);
     let place = 0;
     this.words.set(this.background);
     for (const grid of grids) {
-      const count = grid.rows * grid.cols;
-      for (let cell = 0; cell < count; cell++) {
-        const number = numbers[place + cell];
-        if (grid.overlay) this.mark(grid, cell, number);
-        else if (grid.jitter) this.move(grid, cell, number, numbers[moves + 2 * cell], numbers[moves + 2 * cell + 1]);
-        else this.copy(grid, cell, number);
+      const random = grid.overlay ? Random.child(seed, MARKS) : grid.jitter ? Random.child(seed, OFFSETS) : null;
+      const shift = () => random.below(2 * grid.jitter + 1) - grid.jitter;
+      for (let cell = 0; cell < grid.rows * grid.cols; cell++) {
+        if (grid.overlay) this.mark(grid, cell, random.below(100) < this.distractors, 1 + random.below(grid.num_sprites - 1));
+        else if (grid.jitter) this.move(grid, cell, numbers[place++], shift(), shift());
+        else this.copy(grid, cell, numbers[place++]);
       }
-      place += count;
-      if (grid.jitter) moves += 2 * count;
     }
-    if (noise) speckle(this.image.data, noise, numbers[moves], numbers[moves + 1]);
+    if (noise) speckle(this.image.data, noise, new Random(...seed));
     return this.image;
   }
 
@@ -81,9 +79,9 @@ class Painter {
     }
   }
 
-  // Sprite 0 and black pixels leave what is below them.
-  mark(grid, cell, number) {
-    if (number === 0) return;
+  // Black pixels leave what is below them.
+  mark(grid, cell, there, number) {
+    if (!there) return;
     const { to, from, sheet } = this.corners(grid, cell, number);
     for (let line = 0; line < grid.height; line++) {
       for (let x = 0; x < grid.width; x++) {
@@ -94,22 +92,14 @@ class Painter {
   }
 }
 
-// SplitMix64 in halves of 32 bits. The upper half of a product of two such halves comes from the double that is its
-// rounded value: less the exact lower half it is a multiple of 2**32, up to an error far below one half of that.
-const upper = (a, b, low) => ((a * b - low) * 2 ** -32 + 0.5) >>> 0;
-
 // Noise of -most .. most on each byte of red, green and blue, cut off at 0 and 255. Eight bytes share one random word.
-function speckle(data, most, low, high) {
+function speckle(data, most, random) {
   const shift = Int16Array.from({ length: 256 }, (_, byte) => ((byte * (2 * most + 1)) >> 8) - most);
-  const word = new Uint32Array(2);
-  const noise = new Uint8Array(word.buffer);
+  const noise = new Uint8Array(random.word.buffer);
   for (let pixel = 0, next = 8; pixel < data.length; pixel += 4) {
     for (let channel = pixel; channel < pixel + 3; channel++) {
       if (next === 8) {
-        const sum = low + 0x7f4a7c15;
-        high = (high + 0x9e3779b9 + (sum > 0xffffffff ? 1 : 0)) >>> 0;
-        low = sum >>> 0;
-        mix(low, high, word);
+        random.next();
         next = 0;
       }
       data[channel] += shift[noise[next++]]; // clamped by the array's kind
@@ -117,7 +107,44 @@ function speckle(data, most, low, high) {
   }
 }
 
-// native/rng.py's mix: two rounds of shift, xor and multiply, then shift and xor.
+// ---- native/rng.py: SplitMix64, each word in two halves of 32 bits
+
+const GOLDEN = [0x7f4a7c15, 0x9e3779b9], SPLIT = [0xde82ef95, 0xd1342543]; // lower half first
+const OFFSETS = 1, MARKS = 2; // whose streams: native/compose.py
+
+class Random {
+  constructor(low, high) {
+    Object.assign(this, { low, high, word: new Uint32Array(2) });
+  }
+
+  // `split`: the stream of child `index`.
+  static child([low, high], index) {
+    const salt = new Uint32Array(2), state = new Uint32Array(2);
+    const scaled = (index + 1) * SPLIT[0];
+    mix(scaled >>> 0, ((index + 1) * SPLIT[1] + Math.floor(scaled / 2 ** 32)) >>> 0, salt);
+    const sum = ((low ^ SPLIT[0]) >>> 0) + salt[0];
+    mix(sum >>> 0, ((high ^ SPLIT[1]) + salt[1] + (sum > 0xffffffff ? 1 : 0)) >>> 0, state);
+    return new Random(...state);
+  }
+
+  next() {
+    const sum = this.low + GOLDEN[0];
+    this.high = (this.high + GOLDEN[1] + (sum > 0xffffffff ? 1 : 0)) >>> 0;
+    this.low = sum >>> 0;
+    mix(this.low, this.high, this.word);
+  }
+
+  below(bound) {
+    this.next();
+    return Math.floor((this.word[1] * bound) / 2 ** 32);
+  }
+}
+
+// The upper half of a product of two halves comes from the double that is its rounded value: less the exact lower half
+// it is a multiple of 2**32, up to an error far below one half of that.
+const upper = (a, b, low) => ((a * b - low) * 2 ** -32 + 0.5) >>> 0;
+
+// Two rounds of shift, xor and multiply, then shift and xor.
 function mix(low, high, word) {
   let a = (low ^ ((low >>> 30) | (high << 2))) >>> 0, b = (high ^ (high >>> 30)) >>> 0;
   let product = Math.imul(a, 0x1ce4e5b9) >>> 0;

@@ -7,6 +7,7 @@ from typing import Any
 from engine import levels
 from engine.game import REGISTRY, make
 
+PLAIN = ("tile_px", "prompt")  # settings that make a game no harder
 Level = dict[str, str]
 """The level on each axis."""
 
@@ -15,6 +16,16 @@ def level_of(game: str, settings: dict[str, Any]) -> Level | None:
     """The levels that these settings amount to, whatever else they set; None if they are in between."""
     own = make(game, **settings).settings
     return next((level for level, wanted in _levels(game) if all(own[name] == wanted[name] for name in wanted)), None)
+
+
+def title_of(game: str, settings: dict[str, Any]) -> str:
+    """A game at its difficulty, in words: "shisen", "shisen, perception hard", or with the settings that differ."""
+    level = level_of(game, settings)
+    if level is not None:
+        return ", ".join([game, *(f"{axis} {name}" for axis, name in level.items() if name != levels.NORMAL)])
+    usual, own = make(game).settings, make(game, **settings).settings
+    changed = {name: value for name, value in own.items() if value not in (None, usual[name]) and name not in PLAIN}
+    return ", ".join([game, *(f"{name} {value}" for name, value in changed.items())])
 
 
 @functools.cache

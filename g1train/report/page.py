@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from g1train.report import curves, difficulty, replays, tables
 from g1train.report.charts import Chart
-from g1train.report.differences import Difference, differences
+from g1train.report.differences import Differences, differences
 from g1train.report.difficulty import HeatMap
 from g1train.report.reels import shelves
 from g1train.report.sources import Evaluation, Run
@@ -31,7 +31,7 @@ class Page(msgspec.Struct, frozen=True):
     sources: list[tuple[str, str]]
     """Name, and what it is in a few words."""
     tables: list[Table]
-    differences: dict[str, list[tuple[str, list[Difference]]]]
+    differences: dict[str, list[Differences]]
     """By the title of the table that they belong to."""
     training: list[Chart]
     analysis: list[Chart]
@@ -63,7 +63,7 @@ def _said(source: Run | Evaluation) -> str:
         steps = {stage: getattr(source.config, stage).steps for stage in ("base", "coldstart", "rl")}
         return "run: " + ", ".join(f"{stage} {num}" for stage, num in steps.items() if num)
     asked = source.asked
-    games = ", ".join(game.label for game in source.games)
+    games = ", ".join(game.title for game in source.games)
     return f"evaluation: {games}, protocol {asked.get('protocol', 'unknown')}"
 
 

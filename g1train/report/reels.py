@@ -22,6 +22,7 @@ from engine.replay import Try, Turn
 from engine.start import make_game, start_record
 from engine.ticket import GameSpec
 from g1train.config import LossConfig, RewardConfig
+from g1train.report.levels import title_of
 from g1train.report.sources import Evaluation, Run, played, stage_and_step
 from g1train.run.folder import Played
 from native.state import Records
@@ -68,14 +69,10 @@ def spread(things: Sequence[T], most: int) -> list[T]:
 
 
 def _evaluated(source: Evaluation, most: int, reward: RewardConfig, loss: LossConfig) -> Iterator[Shelf]:
-    labels = [(game.name, game.settings, game.label) for game in source.games]
     for player, episodes in source.episodes():
         kinds: dict[str, list[replay.Episode]] = defaultdict(list)
         for one in episodes:
-            (label,) = [told for name, settings, told in labels if (name, settings) == (one.game, one.settings)] or [
-                one.game
-            ]
-            kinds[_kind(one, label)].append(one)
+            kinds[_kind(one)].append(one)
         for kind, some in kinds.items():
             reels = [
                 _from_episode(one, number, source.folder) for number, one in spread(list(enumerate(some, 1)), most)
@@ -83,11 +80,12 @@ def _evaluated(source: Evaluation, most: int, reward: RewardConfig, loss: LossCo
             yield Shelf(f"{source.name} · {player} · {kind}", reels, reward, loss.advantage)
 
 
-def _kind(one: replay.Episode, label: str) -> str:
+def _kind(one: replay.Episode) -> str:
     """What an episode has in common with those beside which it is shown."""
     form = "groups" if max(len(turn.tries) for turn in one.turns) > 1 else "episodes"
     temperature = one.notes.get("temperature")
-    return f"{label} {form}" + ("" if temperature is None else f" at temperature {temperature:g}")
+    at = "" if temperature is None else f", temperature {temperature:g}"
+    return f"{title_of(one.game, one.settings)} · {form}{at}"
 
 
 def _from_episode(one: replay.Episode, number: int, folder: Path) -> Reel:
@@ -117,7 +115,8 @@ def _trained(run: Run, most: int) -> Iterator[Shelf]:
 def _by_kind(some: Iterable[Played]) -> dict[str, list[Played]]:
     kinds: dict[str, list[Played]] = defaultdict(list)
     for one in some:
-        kinds[f"{one.ticket.game.name} {'groups' if one.ticket.num_turns == 1 else 'episodes'}"].append(one)
+        form = "groups" if one.ticket.num_turns == 1 else "episodes"
+        kinds[f"{title_of(one.ticket.game.name, one.ticket.game.settings)} · {form}"].append(one)
     return kinds
 
 

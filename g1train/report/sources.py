@@ -17,6 +17,7 @@ from engine import replay
 from engine.errors import CheckpointError, ConfigError
 from g1train import config as configs
 from g1train.config import Config
+from g1train.report.levels import title_of
 from g1train.run.folder import Played, load_rollouts
 
 PAPER_TURNS = 100
@@ -26,9 +27,8 @@ Measures = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Compared:
-    """One game of an evaluation: its label there, name and settings, what each player reached, and who was better."""
+    """One game of an evaluation at its settings: what each player reached, and who was better."""
 
-    label: str
     name: str
     settings: dict[str, Any]
     players: dict[str, Measures]
@@ -38,6 +38,11 @@ class Compared:
     """The measure by which players are told apart."""
     differences: Sequence[dict[str, Any]] = ()
     """{"a", "b", measure: {"mean", "low", "high"}, ..., "verdict", "episodes_needed"}, the last two of the main one."""
+
+    @property
+    def title(self) -> str:
+        """The game and its level."""
+        return title_of(self.name, self.settings)
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class Run:
         if self.evaluation is not None:
             return self.evaluation.games
         game, num_turns = self.config.games[0], self.config.evaluation.num_turns
-        return [Compared(game.name, game.name, game.settings, self.players, num_turns)] if self.players else []
+        return [Compared(game.name, game.settings, self.players, num_turns)] if self.players else []
 
     def rollout_files(self) -> list[Path]:
         """In the order of their steps."""
@@ -159,7 +164,6 @@ def _compared(game: dict[str, Any], asked: dict[str, Any], results: dict[str, An
     for name, ten in results.get("ten", {}).items() if len(by_game) < 2 else ():
         players[name]["of_ten"] = ten
     return Compared(
-        label=label,
         name=game["name"],
         settings=game.get("settings", {}),
         players=players,

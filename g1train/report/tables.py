@@ -54,13 +54,13 @@ def comparisons(sources: Sequence[Run | Evaluation]) -> list[Table]:
     notes: dict[str, list[str]] = {}
     for source in sources:
         for game in source.games:
-            _, rows = tables.setdefault(game.label, (_comparable(game), []))
+            _, rows = tables.setdefault(game.title, (_comparable(game), []))
             rows += [(player, source.name, False, measures) for player, measures in game.players.items()]
-            notes.setdefault(game.label, []).extend(_used(source))
+            notes.setdefault(game.title, []).extend(_used(source))
     paper = published()
     return [
-        _table(label, [*rows, *_published(paper, name)], _note(paper if name else None, notes.get(label, [])))
-        for label, (name, rows) in tables.items()
+        _table(title, [*rows, *_published(paper, name)], _note(paper if name else None, notes[title]))
+        for title, (name, rows) in tables.items()
     ]
 
 

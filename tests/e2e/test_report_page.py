@@ -13,6 +13,7 @@ from PIL import Image
 from engine import replay
 from engine.game import UNREADABLE, make
 from g1train.report import page, sources
+from g1train.report.levels import title_of
 from tests import browser, evaluations
 from tests.browser import Page, open_page
 
@@ -61,7 +62,9 @@ def test_the_page_draws_the_pixels_that_the_engine_draws(opened: Page, evaluated
     found = list(replay.read(evaluated / "episodes" / "half.jsonl"))
     name, settings = label.split()[0], make(label.split()[0], **SETTINGS[label]).settings  # type: ignore[arg-type]
     episodes = [one for one in found if (one.game, one.settings, len(one.turns) > 1) == (name, settings, True)]
-    opened.evaluate(f"viewer.openShelf({titles.index(f'evaluated · half · {label} episodes at temperature 1')})")
+    opened.evaluate(
+        f"viewer.openShelf({titles.index(f'evaluated · half · {title_of(name, settings)} · episodes, temperature 1')})"
+    )
     for number, one in enumerate(episodes):
         opened.evaluate(f"viewer.open({number})")
         game, states = replay.play_again(one)
@@ -117,7 +120,7 @@ def test_what_was_said_is_compared_with_what_is_there(opened: Page, evaluated: P
 
 def test_siblings_stand_side_by_side_with_rewards_and_advantages(opened: Page) -> None:
     titles = [shelf["title"] for shelf in opened.evaluate("viewer.data.shelves")]
-    opened.evaluate(f"viewer.openShelf({titles.index('evaluated · half · 2048 groups')})")
+    opened.evaluate(f"viewer.openShelf({titles.index('evaluated · half · 2048 · groups')})")
     rows = opened.evaluate("[...document.querySelectorAll('.siblings tbody tr')].map(row => row.textContent)")
     assert len(rows) == 5
     assert "unreadable" in rows[-1]

@@ -233,7 +233,7 @@ def test_episodes_of_other_rules_are_refused(evaluated: Path, tmp_path: Path) ->
 def test_results_of_a_run_and_an_evaluation_stand_beside_the_published(run: Path, evaluated: Path) -> None:
     both = sources.read_all([run, evaluated])
     first, hard = tables.comparisons(both)
-    assert (first.title, hard.title) == ("2048", "2048 hard")
+    assert (first.title, hard.title) == ("2048", "2048, perception hard")
     ours = {row[:2]: row[3] for row in first.rows if not row[2]}
     assert set(ours) == {("rl", "small"), ("oracle", "both"), ("half", "both")}
     assert first.columns == ["Score", "GR"], "what nobody has is left out"
@@ -256,15 +256,15 @@ def test_published_rows_are_the_papers() -> None:
 
 
 def test_differences_have_their_verdict_and_zero_on_the_scale(evaluated: Path) -> None:
-    found = differences.differences(sources.read_all([evaluated]))
-    ((name, (one,)),) = found["2048"]
-    assert (name, one.a, one.b, one.measure, one.verdict, one.episodes_needed) == (
-        "both", "oracle", "half", "Score", "better", "12",
-    )  # fmt: skip
-    assert 0 <= one.zero <= 100
-    assert one.cell.low is not None
-    assert one.cell.place is not None
-    assert one.cell.low <= one.cell.place
+    (found,) = differences.differences(sources.read_all([evaluated]))["2048"]
+    assert (found.source, found.main, found.beside) == ("both", "Score", []), "r_acc is known of nobody"
+    (one,) = found.rows
+    assert (one.a, one.b, one.verdict, one.episodes_needed) == ("oracle", "half", "better", "12")
+    assert one.main is not None
+    assert one.main.low is not None
+    assert one.main.place is not None
+    assert 0 <= one.main.low <= one.main.place <= 100
+    assert 0 <= found.zero <= 100
 
 
 @pytest.mark.parametrize("game", ["2048", "shisen", "swap"])
@@ -350,11 +350,12 @@ def test_wrong_cells_are_told_with_what_was_read() -> None:
 def test_rollouts_are_played_again_turn_by_turn(run: Path) -> None:
     found = {shelf.title: shelf for shelf in reels.shelves([sources.read_run(run)], 100)}
     assert set(found) == {
-        "small · evaluation-rl · 2048 groups", "small · evaluation-rl · swap groups",
-        "small · evaluation-rl · 2048 episodes", "small · rl · 2048 groups", "small · rl · swap groups",
+        "small · evaluation-rl · 2048 · groups", "small · evaluation-rl · swap, rows 4, cols 4 · groups",
+        "small · evaluation-rl · 2048 · episodes", "small · rl · 2048 · groups",
+        "small · rl · swap, rows 4, cols 4 · groups",
     }  # fmt: skip
-    assert found["small · rl · swap groups"].reward == RewardConfig()
-    episodes = found["small · evaluation-rl · 2048 episodes"].reels
+    assert found["small · rl · swap, rows 4, cols 4 · groups"].reward == RewardConfig()
+    episodes = found["small · evaluation-rl · 2048 · episodes"].reels
     assert [reel.title for reel in episodes] == ["1", "2", "3, sibling 0", "3, sibling 1"]
     truths = {
         (one.sibling, one.turn): one.truth
@@ -383,9 +384,7 @@ def test_a_frame_takes_less_than_200_bytes(name: str, level: str) -> None:
     game = grid_game(GameSpec(name, make(name, level=f"perception:{level}").settings))
     assert bytes_a_frame(game, start_states(game, range(100), {"2048": 40, "shisen": 50}.get(name, 0))) < 200
     played = evaluations.episode("half", name, make(name, level=level).settings, 1, 60, 0.5)
-    game, states = replay.play_again(played)
-    assert isinstance(game, GridGame)
-    assert bytes_a_frame(game, states) < 200
+    assert bytes_a_frame(grid_game(played.spec), replay.play_again(played)[1]) < 200
 
 
 def bytes_a_frame(game: GridGame, states: Records) -> float:

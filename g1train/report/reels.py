@@ -127,7 +127,7 @@ def _from_group(one: Played, number: int, path: Path) -> Iterator[Reel]:
     start = start_record(game, ticket.start)
     if int(state_hash(start)[0]) != one.group.start_hash:
         raise ConfigError(f"{path}: ticket {ticket.index} does not start where its group did; the rules have changed")
-    title = f"{number}" if step is None else f"step {step}, {number}"
+    title = f"{number}" if step is None else f"step {step}, number {number}"
     alone = ticket.num_turns == 1 or ticket.num_samples == 1
     siblings = start if alone else branch(start, ticket.num_samples, rng="split")
     for place in range(len(siblings)):

@@ -69,10 +69,10 @@ def packed(data: Any) -> str:
 
 
 def _summary(reel: Reel, turns: Sequence[Data]) -> Data:
-    """What the list of reels says of one."""
+    """What the list of reels says of one; a single state has no score."""
     paid = [one["reward"]["GR"] for turn in turns for one in turn["tries"]]
     last = turns[-1]
-    gained = last["score"] + last["tries"][last["taken"]]["points"] - turns[0]["score"]
+    gained = last["score"] + last["tries"][last["taken"]]["points"] - turns[0]["score"] if len(turns) > 1 else 0
     return {"title": reel.title, "score": gained, "reward": round(sum(paid) / len(paid), 3), "num_answers": len(paid)}
 
 

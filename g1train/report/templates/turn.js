@@ -49,8 +49,8 @@ function actionMarks(board, action, unit, kind, inset) {
 
 function arrow(board, [x, y], unit, kind, inset) {
   const width = board.cols * board.width, height = board.rows * board.height;
-  const side = (inset - 2.2) * 5 * unit; // answer and oracle run side by side where they agree
-  const [middleX, middleY] = [board.left + width / 2 - y * side, board.top + height / 2 + x * side];
+  const side = (inset - 2.2) * 5 * unit; // answer and oracle run side by side on the same axis
+  const [middleX, middleY] = [board.left + width / 2 + Math.abs(y) * side, board.top + height / 2 + Math.abs(x) * side];
   const reach = 0.3 * (x ? width : height), head = 9 * unit;
   const [tipX, tipY] = [middleX + x * reach, middleY + y * reach];
   const path = `M${middleX - x * reach} ${middleY - y * reach}L${tipX} ${tipY}`

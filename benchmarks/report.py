@@ -21,7 +21,7 @@ from engine.games.grid import GridGame
 from g1train.report import page, sources
 from g1train.report.book import Book
 from g1train.report.replays import packed
-from tests import evaluations
+from tests import folders
 from tests.browser import open_page
 
 GAMES = {
@@ -53,9 +53,9 @@ def evaluation(folder: Path, label: str) -> Path:
     """10,000 steps; Shisen-Sho and ended games have fewer a game, so there are more of them."""
     name = label.split()[0]
     settings = make(name, **GAMES[label]).settings  # type: ignore[arg-type]
-    short = evaluations.episode("half", name, settings, 1, NUM_TURNS, 0.5)
+    short = folders.episode("half", name, settings, 1, NUM_TURNS, 0.5)
     num_episodes = NUM_EPISODES * NUM_TURNS // len(short.turns)
-    return evaluations.write(
+    return folders.write_evaluation(
         folder / label.replace(" ", "-"), {label: (name, settings)}, {"half": 0.5}, num_episodes, NUM_TURNS,
         padding=NUM_WORDS,
     )  # fmt: skip

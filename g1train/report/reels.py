@@ -71,7 +71,7 @@ def spread(things: Sequence[T], most: int) -> list[T]:
 def _evaluated(source: Evaluation, most: int, reward: RewardConfig, loss: LossConfig) -> Iterator[Shelf]:
     for player, episodes in source.episodes():
         kinds: dict[str, list[replay.Episode]] = defaultdict(list)
-        for one in episodes:
+        for one in (one for one in episodes if one.turns):
             kinds[_kind(one)].append(one)
         for kind, some in kinds.items():
             reels = [

@@ -12,9 +12,10 @@ from PIL import Image
 
 from engine import replay
 from engine.game import UNREADABLE, make
+from engine.ticket import GameSpec
 from g1train.report import page, sources
 from g1train.report.levels import title_of
-from tests import browser, evaluations
+from tests import browser, folders
 from tests.browser import Page, open_page
 
 pytestmark = pytest.mark.skipif(browser.PROGRAM is None, reason="no Chromium here; .ci/run installs one where it can")
@@ -31,13 +32,14 @@ SETTINGS = {
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report") / "evaluated"
     games = {label: (label.split()[0], make(label.split()[0], **of).settings) for label, of in SETTINGS.items()}  # type: ignore[arg-type]
-    return evaluations.write(folder, games, {"half": 0.5}, num_episodes=2, num_turns=4, num_groups=1)
+    return folders.write_evaluation(folder, games, {"half": 0.5}, num_episodes=2, num_turns=4, num_groups=1)
 
 
 @pytest.fixture(scope="module")
 def report(evaluated: Path) -> Path:
     out = evaluated.parent / "report.html"
-    page.write(page.build(sources.read_all([evaluated]), most_replays=10), out)
+    run = folders.write_run(evaluated.parent / "run", {"2048": GameSpec("2048"), "swap": GameSpec("swap")})
+    page.write(page.build(sources.read_all([evaluated, run]), most_replays=10), out)
     return out
 
 
@@ -183,7 +185,7 @@ def test_a_page_asks_nobody_for_anything(report: Path) -> None:
 def test_texts_of_models_are_never_markup(tmp_path: Path) -> None:
     """A model that says <script> is shown saying it."""
     evil = "</script><script>globalThis.caught = 1</script><img src=x onerror='globalThis.caught = 1'>"
-    folder = evaluations.write(tmp_path / "evil", {"2048": ("2048", {})}, {"half": 0.5}, 1, 2)
+    folder = folders.write_evaluation(tmp_path / "evil", {"2048": ("2048", {})}, {"half": 0.5}, 1, 2)
     file = folder / "episodes" / "half.jsonl"
     line = json.loads(file.read_text())
     line["turns"][0][0][0][1] = f"<perception>{evil}</perception><think>{evil}</think><answer>up</answer>"

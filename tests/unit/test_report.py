@@ -13,71 +13,32 @@ from engine.catalog import catalog
 from engine.errors import ConfigError
 from engine.game import make, start_states
 from engine.games.grid import GridGame
-from engine.net import wire
 from engine.rollout import response
-from engine.rollout.episode import look, open_plays, settle
 from engine.start import make_game
-from engine.ticket import GameSpec, Ticket, ticket_hash
-from g1train import config as configs
+from engine.ticket import GameSpec
 from g1train.cli.main import main
-from g1train.config import Config, GameMix, ModelConfig, RewardConfig
-from g1train.inference import scripted
+from g1train.config import RewardConfig
 from g1train.report import analysis, charts, differences, difficulty, patterns, reels, replays, sources, tables
 from g1train.report.book import Book
 from g1train.report.levels import level_of
-from g1train.run.folder import Played
-from g1train.tickets.rollout import OneGame, episode_tickets, group_tickets, metrics
 from native.state import Records
-from tests import evaluations
+from tests import folders
 
 GAMES = {"2048": GameSpec("2048", {"tile_px": 28}), "swap": GameSpec("swap", {"rows": 4, "cols": 4})}
 
 
-def play(tickets: list[Ticket], player: str = "random") -> list[Played]:
-    """By a scripted player, as a worker and a node would."""
-    plays = open_plays(tickets, [ticket_hash(ticket) for ticket in tickets])
-    while chains := [chain for one in plays for chain in one.chains if not chain.ended]:
-        asks = look(chains)
-        settle(chains, [wire.Answer(ask.id, b"", scripted.play(player, [ask])[0], 0) for ask in asks])
-    groups = [one.group("worker") for one in plays]
-    return [Played(ticket, group) for ticket, group in zip(tickets, groups, strict=True) if group is not None]
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two games: the rollouts of steps 1 and 2, a log of three steps, an evaluation's rollouts."""
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    (folder / "rollouts").mkdir(parents=True)
-    games = [GameMix(spec.name, spec.settings, num_moves=0) for spec in GAMES.values()]
-    configs.save(Config(name="small", games=games, model=ModelConfig(nano="100k")), folder / "config.toml")
-    mix = [OneGame(spec) for spec in GAMES.values()]
-    for step in (1, 2):
-        save(folder, f"rl-{step:06d}", play(group_tickets(0, "rl", step, 6, mix, 4)))
-    episodes = episode_tickets(0, "score", 2, GAMES["2048"], 5, split="any")
-    twins = [msgspec.structs.replace(episodes[0], num_samples=2, index=9)]
-    save(
-        folder, "evaluation-rl", play([*group_tickets(0, "evaluation", 0, 3, mix, 2, split="eval"), *episodes, *twins])
-    )
-    values = metrics([one.group for one in sources.played(folder / "rollouts" / "rl-000001.msgpack")])
-    lines = [{"stage": "base", "step": 10, "loss": 1.5}]
-    for step in (1, 2, 3):
-        by_game = {key: value for game in GAMES for key, value in values.as_dict(f"{game}/").items()}
-        lines.append({"stage": "rl", "step": step, **values.as_dict(), **by_game, "kl": 0.1, "seconds/learn": 1.0})
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"stage": "rl", "st')
-    results = {"rl": {"game_reward": 0.5, "game_reward_error": 0.1, "p_acc": None, "score": 7.0}, "run": str(folder)}
-    (folder / "results.json").write_text(json.dumps(results))
-    return folder
-
-
-def save(folder: Path, name: str, played: list[Played]) -> None:
-    (folder / "rollouts" / f"{name}.msgpack").write_bytes(msgspec.msgpack.encode(played))
+    return folders.write_run(tmp_path_factory.mktemp("runs") / "small", GAMES)
 
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     games = {"2048": ("2048", make("2048").settings), "2048 hard": ("2048", make("2048", level="hard").settings)}
     folder = tmp_path_factory.mktemp("evaluations") / "both"
-    return evaluations.write(folder, games, {"oracle": 1.0, "half": 0.5}, num_episodes=3, num_turns=6, num_groups=2)
+    return folders.write_evaluation(
+        folder, games, {"oracle": 1.0, "half": 0.5}, num_episodes=3, num_turns=6, num_groups=2
+    )
 
 
 def grid_game(spec: GameSpec) -> GridGame:
@@ -383,7 +344,7 @@ def test_a_frame_takes_less_than_200_bytes(name: str, level: str) -> None:
     """Those of boards that have nothing in common, and those of an episode, where one resembles the next."""
     game = grid_game(GameSpec(name, make(name, level=f"perception:{level}").settings))
     assert bytes_a_frame(game, start_states(game, range(100), {"2048": 40, "shisen": 50}.get(name, 0))) < 200
-    played = evaluations.episode("half", name, make(name, level=level).settings, 1, 60, 0.5)
+    played = folders.episode("half", name, make(name, level=level).settings, 1, 60, 0.5)
     assert bytes_a_frame(grid_game(played.spec), replay.play_again(played)[1]) < 200
 
 
@@ -417,7 +378,7 @@ def test_a_page_of_a_run_alone_has_all_its_sections(run: Path, tmp_path: Path, m
 
 def test_episodes_without_words_are_shown_as_well(tmp_path: Path) -> None:
     """As `g1 play` and players without a model leave them."""
-    folder = evaluations.write(tmp_path / "mute", {"2048": ("2048", {})}, {"half": 0.5}, 1, 3)
+    folder = folders.write_evaluation(tmp_path / "mute", {"2048": ("2048", {})}, {"half": 0.5}, 1, 3)
     file = folder / "episodes" / "half.jsonl"
     (one,) = replay.read(file)
     turns = [replay.Turn([replay.Try(turn.tries[0].action)]) for turn in one.turns]

@@ -82,6 +82,7 @@ const chip = (text, kind) => element("span", { class: `chip ${kind}` }, text);
 // ---- perception: cell by cell, what was read and, where that is wrong, what is there
 
 function perception(book, turn, shown) {
+  if (shown.text === null) return element("p", { class: "note" }, "This player says nothing.");
   if (shown.wrong === null) return element("p", { class: "note" }, "The answer describes no board.");
   if (shown.wrong === "shape") return element("p", { class: "note bad" }, "What it describes is no board of this size: no cell counts as read.");
   const wrong = new Map(shown.wrong);

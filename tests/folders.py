@@ -1,4 +1,4 @@
-"""Evaluation folders and runs made on the spot, for the tests of the report and to measure it: players that need no
+"""Folders of runs and evaluations made on the spot, for the tests of the report and to measure it: players that need no
 model, who misread a cell now and then."""
 
 import json
@@ -6,13 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from engine import replay
 from engine.game import branch, make, start_states, state_hash
+from engine.net import wire
 from engine.replay import Episode, Try, Turn
-from engine.ticket import Start
+from engine.rollout.episode import look, open_plays, settle
+from engine.ticket import GameSpec, Start, Ticket, ticket_hash
+from g1train import config as configs
+from g1train.config import Config, GameMix, ModelConfig
+from g1train.inference import scripted
 from g1train.inference.scripted import answer_texts
+from g1train.run.folder import Played, load_rollouts
+from g1train.tickets.rollout import OneGame, episode_tickets, group_tickets, metrics
 from native.state import Records
 
 MISREAD = 0.3  # of the answers
@@ -64,7 +72,7 @@ def _said(game: Any, state: Records, action: int, draw: np.random.Generator, pad
     return Try(action, text, len(text) // 4)
 
 
-def write(
+def write_evaluation(
     folder: Path, games: dict[str, tuple[str, dict[str, Any]]], players: dict[str, float], num_episodes: int,
     num_turns: int, num_groups: int = 0, padding: int = 0,
 ) -> Path:  # fmt: skip
@@ -115,6 +123,45 @@ def _results(found: dict[str, list[Episode]]) -> dict[str, Any]:
 def _interval(values: np.ndarray) -> dict[str, float]:
     mean, half = float(values.mean()), 1.96 * float(values.std()) / len(values) ** 0.5
     return {"mean": mean, "low": mean - half, "high": mean + half, "n": len(values)}
+
+
+def play(tickets: list[Ticket], player: str = "random") -> list[Played]:
+    """By a scripted player, as a worker and a node would."""
+    plays = open_plays(tickets, [ticket_hash(ticket) for ticket in tickets])
+    while chains := [chain for one in plays for chain in one.chains if not chain.ended]:
+        asks = look(chains)
+        settle(chains, [wire.Answer(ask.id, b"", scripted.play(player, [ask])[0], 0) for ask in asks])
+    groups = [one.group("worker") for one in plays]
+    return [Played(ticket, group) for ticket, group in zip(tickets, groups, strict=True) if group is not None]
+
+
+def write_run(folder: Path, games: dict[str, GameSpec]) -> Path:
+    """A run's folder: the rollouts of steps 1 and 2, a log of three steps and a cut one, an evaluation's rollouts, the
+    last of them two siblings' episodes."""
+    (folder / "rollouts").mkdir(parents=True)
+    mixed = [GameMix(spec.name, spec.settings, num_moves=0) for spec in games.values()]
+    configs.save(Config(name="small", games=mixed, model=ModelConfig(nano="100k")), folder / "config.toml")
+    mix = [OneGame(spec) for spec in games.values()]
+    for step in (1, 2):
+        save(folder, f"rl-{step:06d}", play(group_tickets(0, "rl", step, 6, mix, 4)))
+    episodes = episode_tickets(0, "score", 2, next(iter(games.values())), 5, split="any")
+    twins = [msgspec.structs.replace(episodes[0], num_samples=2, index=9)]
+    save(
+        folder, "evaluation-rl", play([*group_tickets(0, "evaluation", 0, 3, mix, 2, split="eval"), *episodes, *twins])
+    )
+    values = metrics([one.group for one in load_rollouts(folder / "rollouts" / "rl-000001.msgpack")])
+    lines = [{"stage": "base", "step": 10, "loss": 1.5}]
+    for step in (1, 2, 3):
+        by_game = {key: value for game in games for key, value in values.as_dict(f"{game}/").items()}
+        lines.append({"stage": "rl", "step": step, **values.as_dict(), **by_game, "kl": 0.1, "seconds/learn": 1.0})
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"stage": "rl", "st')
+    results = {"rl": {"game_reward": 0.5, "game_reward_error": 0.1, "p_acc": None, "score": 7.0}, "run": str(folder)}
+    (folder / "results.json").write_text(json.dumps(results))
+    return folder
+
+
+def save(folder: Path, name: str, played: list[Played]) -> None:
+    (folder / "rollouts" / f"{name}.msgpack").write_bytes(msgspec.msgpack.encode(played))
 
 
 WORDS: Sequence[str] = (

@@ -7,9 +7,8 @@ Raises `ConfigError` for a folder that is neither, and for a file that is damage
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +90,8 @@ class Run:
 
 def stage_and_step(path: Path) -> tuple[str, int | None]:
     """Of a rollout file: `rl-000012` is ("rl", 12), `evaluation-rl` is ("evaluation-rl", None)."""
-    stage, step = re.fullmatch(r"(.+?)(?:-(\d+))?", path.stem).groups()  # type: ignore[union-attr]  # any stem fits
-    return stage, None if step is None else int(step)
+    stage, _, step = path.stem.rpartition("-")
+    return (stage, int(step)) if step.isdigit() else (path.stem, None)
 
 
 def played(path: Path) -> list[Played]:
@@ -107,10 +106,7 @@ def read_all(folders: Sequence[Path]) -> list[Run | Evaluation]:
     """Each folder by what it is, under a name that no other has."""
     found = [read(folder) for folder in folders]
     names = [one.name for one in found]
-    for one in found:
-        if names.count(one.name) > 1:
-            object.__setattr__(one, "name", str(one.folder))
-    return found
+    return [one if names.count(one.name) == 1 else replace(one, name=str(one.folder)) for one in found]
 
 
 def read(folder: Path) -> Run | Evaluation:

@@ -135,6 +135,27 @@ def test_siblings_stand_side_by_side_with_rewards_and_advantages(opened: Page) -
     assert opened.evaluate("document.activeElement.textContent") == "5"
 
 
+def test_light_and_dark_can_be_chosen(opened: Page) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    by_day = opened.evaluate(ground)
+    opened.evaluate("byId('theme').click()")
+    by_night = opened.evaluate(ground)
+    opened.evaluate("byId('theme').click()")
+    assert (by_day, by_night) == ("rgb(247, 246, 242)", "rgb(19, 21, 23)")
+    assert opened.evaluate(ground) == by_day
+
+
+def test_a_chart_says_its_values_where_the_pointer_is(opened: Page) -> None:
+    told = opened.evaluate("""(() => {
+      const chart = document.querySelector('svg.chart'), box = chart.getBoundingClientRect();
+      const at = { clientX: box.right - 12, clientY: box.top + 20, bubbles: true };
+      chart.dispatchEvent(new PointerEvent('pointermove', at));
+      return chart.parentElement.querySelector('.tip').innerText;
+    })()""")
+    assert told.split("\n")[0] == "step 3"
+    assert told.split("\n")[1].startswith("run ")
+
+
 @pytest.mark.parametrize("width", [375, 1280])
 @pytest.mark.parametrize("dark", [False, True])
 def test_nothing_sticks_out_and_all_text_can_be_read(opened: Page, width: int, dark: bool) -> None:

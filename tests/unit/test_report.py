@@ -18,6 +18,7 @@ from engine.start import make_game
 from engine.ticket import GameSpec
 from g1train.cli.main import main
 from g1train.config import RewardConfig
+from g1train.learn.advantage import advantages
 from g1train.report import analysis, charts, differences, difficulty, patterns, reels, replays, sources, tables
 from g1train.report.book import Book
 from g1train.report.levels import level_of
@@ -391,3 +392,30 @@ def test_episodes_without_words_are_shown_as_well(tmp_path: Path) -> None:
     book.use(shelf.reels[0].states)
     said = replays.turns_of(shelf.reels[0], shelf, book)[0]["tries"][0]
     assert (said["text"], said["wrong"], list(said["reward"])) == (None, None, ["GR"])
+
+
+def test_a_run_that_has_an_evaluation_shows_it(run: Path, evaluated: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "both")
+    shutil.copytree(evaluated, tmp_path / "both" / "evaluation")
+    found = sources.read_run(tmp_path / "both")
+    table, _ = tables.comparisons([found])
+    assert {row[:2] for row in table.rows if not row[2]} == {("oracle", "both"), ("half", "both")}
+    titles = [shelf.title for shelf in reels.shelves([found], 1)]
+    assert "both · rl · 2048 · groups" in titles
+    assert "both · half · 2048 · groups" in titles
+
+
+@pytest.mark.parametrize("kind", ["grpo", "dr_grpo", "rloo", "reinforce++"])
+def test_advantages_are_those_that_the_run_learns_from(kind: str) -> None:
+    """Those that take a whole batch cannot be known from one group, and are left out."""
+    game = grid_game(GameSpec("2048", {"rows": 2, "cols": 2}))
+    state = game.from_board([[[1, 1], [2, 3]]], [1])
+    tries = [replay.Try(action, "<perception></perception><think></think><answer></answer>") for action in (0, 1, 2, 3)]
+    reel = reels.Reel("1", GameSpec("2048", game.settings), state, [replay.Turn(tries)])
+    book = Book(game)
+    book.use(state)
+    (turn,) = replays.turns_of(reel, reels.Shelf("shelf", [reel], RewardConfig(alpha=0.5), kind), book)
+    assert [one["reward"]["R"] for one in turn["tries"]] == [-0.5, 1.5, -0.5, 1.5]
+    found = [one.get("advantage") for one in turn["tries"]]
+    wanted = advantages(np.array([[-0.5, 1.5, -0.5, 1.5]]), kind)[0].round(3).tolist()
+    assert found == ([None] * 4 if kind == "reinforce++" else wanted)

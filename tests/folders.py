@@ -140,7 +140,7 @@ def write_run(folder: Path, games: dict[str, GameSpec]) -> Path:
     last of them two siblings' episodes."""
     (folder / "rollouts").mkdir(parents=True)
     mixed = [GameMix(spec.name, spec.settings, num_moves=0) for spec in games.values()]
-    configs.save(Config(name="small", games=mixed, model=ModelConfig(nano="100k")), folder / "config.toml")
+    configs.save(Config(name="small", games=mixed, model=ModelConfig(path="elsewhere")), folder / "config.toml")
     mix = [OneGame(spec) for spec in games.values()]
     for step in (1, 2):
         save(folder, f"rl-{step:06d}", play(group_tickets(0, "rl", step, 6, mix, 4)))

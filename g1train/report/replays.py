@@ -79,7 +79,7 @@ def _summary(reel: Reel, turns: Sequence[Data]) -> Data:
 def turns_of(reel: Reel, shelf: Shelf, book: Book) -> list[Data]:
     """The turns of a reel, one object each."""
     game, states = book.game, reel.states
-    best = game.oracle(states)
+    best = game.oracle(states) if game.offers("oracle") else np.full(len(states), -1)
     boards = game.board(states)
     columns = zip(
         book.frames(states), boards.reshape(len(states), -1).tolist(), states["score"].tolist(),
@@ -127,10 +127,9 @@ def _regrets(
 ) -> list[float | None]:
     """How far each action is from the best legal move, 0, towards the worst, 1, as the oracle values them; what is
     illegal is 1. None where a game's oracle weighs no moves."""
-    values_of = getattr(game, "values", None)
-    if values_of is None:
+    if not game.offers("values"):
         return [None] * len(actions)
-    values = values_of(states)
+    values = game.values(states)
     best = values.max(axis=1)
     span = np.maximum(best - np.where(values >= 0, values, best[:, None]).min(axis=1), 1)
     own = np.where(actions >= 0, values[places, actions], -1)
@@ -138,7 +137,7 @@ def _regrets(
     return regrets
 
 
-def _try(game: Game, one: Try, board: npt.NDArray[np.uint8], outcome: Data, shelf: Shelf) -> Data:
+def _try(game: GridGame, one: Try, board: npt.NDArray[np.uint8], outcome: Data, shelf: Shelf) -> Data:
     """One answer: what it said, and what it is paid."""
     response = parse(one.text or "")
     wrong = None if response.perception is None else wrong_cells(game, response.perception, board)
@@ -153,7 +152,7 @@ def _try(game: Game, one: Try, board: npt.NDArray[np.uint8], outcome: Data, shel
     }  # fmt: skip
 
 
-def wrong_cells(game: Game, perception: str, board: npt.NDArray[np.uint8]) -> str | list[tuple[int, str]]:
+def wrong_cells(game: GridGame, perception: str, board: npt.NDArray[np.uint8]) -> str | list[tuple[int, str]]:
     """The cells that were not read as they are, with the word that was read ("?" for one that means nothing)."""
     seen = game.perceived(perception)
     if (seen == UNREADABLE).all():

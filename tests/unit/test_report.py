@@ -302,7 +302,7 @@ def test_turns_say_what_the_engine_says(evaluated: Path) -> None:
 
 
 def test_wrong_cells_are_told_with_what_was_read() -> None:
-    game = make("2048", rows=2, cols=2)
+    game = grid_game(GameSpec("2048", {"rows": 2, "cols": 2}))
     board = np.array([[0, 1], [2, 3]], np.uint8)
     assert replays.wrong_cells(game, "- 2\n4 8", board) == []
     assert replays.wrong_cells(game, "- 4\n4 cow", board) == [(1, "4"), (3, "?")]
@@ -419,3 +419,22 @@ def test_advantages_are_those_that_the_run_learns_from(kind: str) -> None:
     found = [one.get("advantage") for one in turn["tries"]]
     wanted = advantages(np.array([[-0.5, 1.5, -0.5, 1.5]]), kind)[0].round(3).tolist()
     assert found == ([None] * 4 if kind == "reinforce++" else wanted)
+
+
+@pytest.mark.usefixtures("tiny_games")
+def test_games_from_outside_are_shown_as_far_as_they_go(tmp_path: Path) -> None:
+    """Mines has no oracle and is answered by one cell; the frames of line are not sprites, so it has no replays."""
+    games = {"mines": GameSpec("mines", {"tile_px": 28}), "line": GameSpec("line")}
+    run = sources.read_run(folders.write_run(tmp_path / "tiny", games))
+    assert {row.game for row in analysis.analyse(run)} == set(games)
+    found = {shelf.title: shelf for shelf in reels.shelves([run], 100)}
+    assert {"tiny · rl · mines · groups", "tiny · rl · line · groups"} <= set(found)
+    data = replays.viewer(found.values())
+    assert [book["name"] for book in data["books"]] == ["mines"]
+    assert all("mines" in shelf["title"] for shelf in data["shelves"])
+    reel = found["tiny · rl · mines · groups"].reels[0]
+    book = Book(grid_game(reel.spec))
+    book.use(reel.states)
+    (turn,) = replays.turns_of(reel, found["tiny · rl · mines · groups"], book)
+    assert (turn["oracle"], turn["tries"][0]["regret"]) == ("", None)
+    assert turn["tries"][0]["action"].startswith("(")

@@ -1,4 +1,4 @@
-// Sprite numbers + sprites -> pixels, byte for byte as native/compose.py draws them.
+// Sprite numbers + sprites -> pixels, byte for byte as native/compose.py and native/noise.py draw them.
 //
 //   const painter = await Painter.of(book);  painter.paint(numbers)  ->  ImageData of the whole frame
 //
@@ -110,7 +110,7 @@ function speckle(data, most, random) {
 // ---- native/rng.py: SplitMix64, each word in two halves of 32 bits
 
 const GOLDEN = [0x7f4a7c15, 0x9e3779b9], SPLIT = [0xde82ef95, 0xd1342543]; // lower half first
-const OFFSETS = 1, MARKS = 2; // whose streams: native/compose.py
+const OFFSETS = 1, MARKS = 2; // whose streams: native/noise.py
 
 class Random {
   constructor(low, high) {

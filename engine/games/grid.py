@@ -67,6 +67,11 @@ class GridGame(Game):
     def board(self, state: Records) -> npt.NDArray[np.uint8]:
         """The cells as the frame shows them, [N, rows, cols]; 0 is empty."""
 
+    @property
+    def cell_words(self) -> Sequence[str]:
+        """What `describe` says for each number that `board` can hold."""
+        return self._words
+
     def describe(self, state: Records) -> list[str]:
         """Rows of cells on lines of their own, such as "- 2 4 -"."""
         words, boards = self._words, self.board(state).tolist()

@@ -113,6 +113,17 @@ class Atlas:
         plain = not layout.noise and seamless(layers, stride, self.height * stride)
         self._stores = Stores(usual, partial(draw_past_cache, layers, self._pixels) if plain else None)
 
+    @property
+    def background(self) -> Pixels:
+        """What shows where no grid is, a copy [height, width, 3]."""
+        return _parts(self.layout, self._pixels)[0].copy()
+
+    @property
+    def sprites(self) -> dict[str, Pixels]:
+        """The sprites of each grid by its name, copies [num_sprites, height, width, 3]."""
+        parts = _parts(self.layout, self._pixels)[1:]
+        return {grid.name: part.copy() for grid, part in zip(self.layout.grids, parts, strict=True)}
+
     def compose(self, draws: Records, out: Pixels | None = None) -> Pixels:
         """The frames of draws[N], uint8[N, height, width, 3], into `out` if given (C-contiguous; no copy is made).
 
@@ -156,17 +167,25 @@ class Atlas:
     def from_bytes(data: bytes) -> "Atlas":
         """The atlas that `to_bytes` wrote. Bytes from anywhere are safe: ValueError names what is wrong with them."""
         layout, start = _read_layout(data)
-        shapes: list[tuple[int, ...]] = [(layout.height, layout.width, 3)]
-        shapes += [_shape(grid) for grid in layout.grids]
-        sizes = [math.prod(shape) for shape in shapes]
-        if len(data) - start != sum(sizes):
-            raise ValueError(f"atlas has {len(data) - start} bytes of pixels; its layout needs {sum(sizes)}")
-        arrays = []
-        for shape, size in zip(shapes, sizes, strict=True):
-            arrays.append(np.frombuffer(data, np.uint8, size, start).reshape(shape))
-            start += size
-        names = [grid.name for grid in layout.grids]
-        return Atlas(layout, arrays[0], dict(zip(names, arrays[1:], strict=True)))
+        size = sum(math.prod(shape) for shape in _shapes(layout))
+        if len(data) - start != size:
+            raise ValueError(f"atlas has {len(data) - start} bytes of pixels; its layout needs {size}")
+        background, *sprites = _parts(layout, np.frombuffer(data, np.uint8, offset=start))
+        return Atlas(layout, background, {grid.name: part for grid, part in zip(layout.grids, sprites, strict=True)})
+
+
+def _shapes(layout: Layout) -> list[tuple[int, ...]]:
+    """What the background and the sprites of each grid measure."""
+    return [(layout.height, layout.width, 3), *map(_shape, layout.grids)]
+
+
+def _parts(layout: Layout, pixels: Pixels) -> list[Pixels]:
+    """The background and the sprites of each grid, as they lie one after the other in flat pixels."""
+    parts, start = [], 0
+    for shape in _shapes(layout):
+        parts.append(pixels[start : start + math.prod(shape)].reshape(shape))
+        start += math.prod(shape)
+    return parts
 
 
 def _shape(grid: Grid) -> tuple[int, ...]:

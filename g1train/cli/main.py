@@ -8,6 +8,8 @@ g1 status                   who is there, how fast, how far behind
 g1 eval                     how good players are: intervals, and differences start by start
 g1 keys FOLDER              keys for hosts that are not this one
 g1 bench pool|wire|node     speed, with a table and JSON
+g1 report FOLDER...         runs and evaluations as one page, with replays
+g1 analyze RUN              the paper's analysis of a run
 g1 games                    what there is to play
 g1 play GAME                play it in a window
 g1 watch CHECKPOINT         see a model play
@@ -17,6 +19,7 @@ g1 replay FILE              see again what was played, by anybody
 import sys
 
 from engine.net import process
+from g1train.cli.analyze import analyze as analyze
 from g1train.cli.app import app as app
 from g1train.cli.bench import bench as bench
 from g1train.cli.eval import evaluate as evaluate
@@ -25,6 +28,7 @@ from g1train.cli.keys import keys as keys
 from g1train.cli.play import play as play
 from g1train.cli.pool import pool as pool
 from g1train.cli.replay import replay as replay
+from g1train.cli.report import report as report
 from g1train.cli.serve import serve as serve
 from g1train.cli.status import status as status
 from g1train.cli.train import train as train

@@ -1,35 +1,15 @@
 """Objectives as pure functions of tensors; every choice is a setting of its own (`LossConfig`).
 
-    rewards ─▶ advantages        log-probabilities now, when sampled, of the reference ─▶ loss per token ─▶ sum
+    advantages (advantage.py), log-probabilities now, when sampled, of the reference ─▶ loss per token ─▶ sum
 
-Letters: G groups, K answers a group, T answer tokens of a batch, S answers of a batch; `answer_T` says whose each
-token is. Sources: GRPO arXiv 2402.03300, Dr. GRPO 2503.20783, RLOO 2402.14740, REINFORCE++ 2501.03262, GSPO (sequence
-ratio) 2507.18071, clip-higher 2503.14476, CISPO 2506.13585, k1 to k3 http://joschu.net/blog/kl-approx.html.
+Letters: T answer tokens of a batch, S answers of a batch; `answer_T` says whose each token is. Sources: GRPO arXiv
+2402.03300, GSPO (sequence ratio) 2507.18071, clip-higher 2503.14476, CISPO 2506.13585, k1 to k3
+http://joschu.net/blog/kl-approx.html.
 """
 
-import numpy as np
 import torch
 
 from g1train.config import LossConfig
-
-EPSILON = 1e-6
-
-
-def advantages(rewards_GK: np.ndarray, kind: str) -> np.ndarray:
-    """float64[G, K] advantages of rewards [G, K]; zero in a group without variance, except for reinforce++.
-
-    grpo (R - mean) / std, as in the paper · dr_grpo R - mean · rloo R - mean of the others · reinforce++ normalised
-    over the whole batch.
-    """
-    rewards = np.asarray(rewards_GK, dtype=np.float64)
-    centred = rewards - rewards.mean(axis=1, keepdims=True)
-    if kind == "grpo":
-        return np.asarray(centred / (rewards.std(axis=1, ddof=1, keepdims=True) + EPSILON))
-    if kind == "dr_grpo":
-        return np.asarray(centred)
-    if kind == "rloo":
-        return np.asarray(centred * (rewards.shape[1] / (rewards.shape[1] - 1)))
-    return np.asarray((rewards - rewards.mean()) / (rewards.std() + EPSILON))
 
 
 def kl_estimate(logp_T: torch.Tensor, reference_T: torch.Tensor, kind: str) -> torch.Tensor:

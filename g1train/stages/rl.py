@@ -15,8 +15,8 @@ from engine.errors import WireError
 from engine.net import wire
 from g1train.config import RewardConfig, RlConfig
 from g1train.inference.frames import AtlasStore
+from g1train.learn.advantage import advantages
 from g1train.learn.batch import Row
-from g1train.learn.loss import advantages
 from g1train.stages.session import Session
 from g1train.tickets.rollout import group_tickets, metrics, metrics_by_game, tickets_of
 

@@ -9,6 +9,7 @@ from numpy.testing import assert_array_equal
 import engine
 from engine import facts
 from engine.game import UNREADABLE, Game
+from engine.games.grid import GridGame
 from native.rng import mix
 from native.state import HEADER, Records
 
@@ -196,6 +197,8 @@ def truth_is_read_back(game: Game) -> None:
     """`perceived` inverts `describe`, blanks around it are free, and any other shape is unreadable throughout."""
     state = played(game, 20)
     for text, board in zip(game.describe(state), game.board(state), strict=True):
+        if isinstance(game, GridGame):
+            assert text == "\n".join(" ".join(game.cell_words[cell] for cell in row) for row in board.tolist())
         assert_array_equal(game.perceived(text), board)
         assert_array_equal(game.perceived(f"\n  {text} \n"), board)
         assert (game.perceived(text + "\n" + text) == UNREADABLE).all()

@@ -131,3 +131,12 @@ def test_from_bytes_names_what_is_wrong() -> None:
         Atlas.from_bytes(b"G1A1" + len(header).to_bytes(4, "little") + header)
     with pytest.raises(ValueError, match="needs"):
         Atlas.from_bytes(SMALL[:-1])
+
+
+def test_an_atlas_gives_back_what_it_was_made_of() -> None:
+    made = engine.make("2048", level="extreme", tile_px=28).atlas
+    again = Atlas(made.layout, made.background, made.sprites)
+    assert again.to_bytes() == made.to_bytes()
+    assert list(made.sprites) == ["board", "strip", "marks"]
+    made.sprites["board"][:] = 0  # a copy: nothing is lost
+    assert made.to_bytes() == again.to_bytes()

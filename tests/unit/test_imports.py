@@ -26,6 +26,7 @@ FLOORS = (
     ("g1train/inference",),
     ("g1train/evaluation",),
     ("g1train/stages", "g1train/watch"),
+    ("g1train/report",),
     ("g1train/cli",),
     ("g1train",),
 )
@@ -38,6 +39,7 @@ STRANGERS = (
     ("g1train/watch", "g1train/stages"), ("g1train/stages", "g1train/watch"),
     ("g1train/evaluation", "g1train/learn"), ("g1train/tickets", "g1train/learn"),
     ("g1train/run", "g1train/tickets"), ("g1train/learn", "g1train/tickets"),
+    ("g1train/report", "g1train/inference"), ("g1train/report", "g1train/stages"),
 )  # fmt: skip
 """(who, whom): pairs that know nothing of each other although one stands above the other."""
 LIBRARIES = {
@@ -128,6 +130,7 @@ def test_there_is_something_to_look_at() -> None:
         "g1train.tickets.rollout",
         "g1train.tickets.dispatch",
         "g1train.evaluation.run",
+        "g1train.report.page",
     ],
 )
 def test_light_modules_load_nothing_heavy(module: str) -> None:

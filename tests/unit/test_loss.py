@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from g1train.config import LossConfig
-from g1train.learn.loss import advantages, aggregate, correction_weights, kl_estimate, policy_loss
+from g1train.learn.advantage import advantages
+from g1train.learn.loss import aggregate, correction_weights, kl_estimate, policy_loss
 
 
 def gradient(loss_T: torch.Tensor, logp_T: torch.Tensor) -> torch.Tensor:

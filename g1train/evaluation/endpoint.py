@@ -212,10 +212,8 @@ def _pause_s(error: Any, attempt: int) -> float | None:
 
 def png(pixels: np.ndarray) -> bytes:
     """A frame, uint8[H, W, 3], as a PNG file."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ConfigError("an OpenAI-compatible player needs: pip install 'g1-vlm[eval]'") from None
+    from PIL import Image
+
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=1)
     return file.getvalue()

@@ -8,7 +8,7 @@ Both look at what stands between the <think> tags alone: an answer without them 
 
 import re
 
-from engine.rollout.response import parse
+from engine.answer import parse
 
 _CELL = r"\(\s*(\d+)\s*,\s*(\d+)\s*\)"
 _COORDINATES = re.compile(rf"{_CELL}|\brow\s+\d+\W+(?:and\s+)?col(?:umn)?\s+\d+", re.IGNORECASE)

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.answer import parse
 from engine.game import UNREADABLE, Game
 from engine.games.grid import GridGame
 from engine.replay import Try
-from engine.rollout.response import parse
 from engine.start import make_game
 from g1train.learn.advantage import advantages
 from g1train.report.book import Book

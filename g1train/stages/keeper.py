@@ -42,12 +42,14 @@ class Keeper:
         """The node's, once it answers. Raises `ConnectError` if that of others does not within `limit_s`, and
         `WorkerError` if ours keeps dying or freezing."""
         waiting = Waiting(f"the inference node at {self._client.address}", self._say)
+        asked_at: float | None = None  # when it was asked first, being ready
         while True:
             self.look_after()
             if self._loading:
                 time.sleep(LOOK_EVERY_S)
-                why = "it loads the model"
+                asked_at, why = None, "it loads the model"
             else:
+                asked_at = asked_at or time.monotonic()
                 try:
                     return self._client.join(timeout_s=ANSWER_WITHIN_S)
                 except ConnectError as error:
@@ -55,7 +57,7 @@ class Keeper:
                     if self._services is None and waiting.seconds > limit_s:
                         raise
             waiting.tick(why)
-            self._restart_if_frozen(waiting.seconds)
+            self._restart_if_frozen(asked_at)
 
     def push(self, send: Callable[[], T]) -> T:
         """The result of `send`, which is begun again when the node goes down or does not do its part. Raises what it
@@ -96,13 +98,14 @@ class Keeper:
         """Is the node ours, and not ready yet?"""
         return self._services is not None and not self._services.node.child.ready
 
-    def _restart_if_frozen(self, waited_s: float) -> None:
-        """A node of ours that is silent for too long is killed and started again."""
+    def _restart_if_frozen(self, asked_at: float | None) -> None:
+        """A node of ours that has loaded for too long, or has been silent since it was asked, is killed and started
+        again."""
         if self._services is None:
             return
         node = self._services.node
-        silent_s = min(waited_s, time.monotonic() - node.child.started)
-        if silent_s > (LOADING_S if self._loading else FROZEN_S):
+        silent_s = time.monotonic() - (node.child.started if asked_at is None else asked_at)
+        if silent_s > (LOADING_S if asked_at is None else FROZEN_S):
             node.restart(f"has not answered for {silent_s:.0f} s")
 
     def _sending_failed(self, attempt: int) -> None:

@@ -137,6 +137,16 @@ def test_a_node_that_stays_frozen_is_killed_and_started_again(
     assert any("has not answered for" in line and "starting it again" in line for line in said)
 
 
+def test_a_node_may_load_for_longer_than_one_may_be_frozen(
+    kept: tuple[Services, NodeClient, Keeper, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, _, watchful, said = kept
+    monkeypatch.setattr(keeper, "FROZEN_S", 0.0)  # whatever it takes to load is longer
+    assert watchful.welcome().backend == "oracle"
+    assert both.node.child.alive
+    assert not any("is killed" in line for line in said)
+
+
 def test_a_transfer_is_begun_again_when_the_node_dies_in_it(
     kept: tuple[Services, NodeClient, Keeper, list[str]],
 ) -> None:

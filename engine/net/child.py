@@ -6,6 +6,7 @@
 Its lines are read by a thread; the process itself is started by the caller's, with which it dies.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-STOP_WITHIN_S = 20.0
+STOP_WITHIN_S, LOOK_EVERY_S = 20.0, 0.02
 READ_WITHIN_S = 2.0  # what it said last is waited for so long: something that it started may hold its output open
 NUM_LAST_LINES = 20
 
@@ -59,13 +60,19 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Is it running?"""
-        return self.running is not None and self.running.poll() is None
+        """Is it running? When it is seen to have ended, whatever it started in its process group is ended, too."""
+        if self.running is None:
+            return False
+        if self.running.returncode is None and hasattr(os, "waitid"):
+            ended = os.waitid(os.P_PID, self.running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is not None:  # it is not reaped yet, so its number is still its group's and nobody else's
+                self._kill_group()
+        return self.running.poll() is None
 
     @property
     def status(self) -> int | None:
         """How it ended; None while it runs or was never started."""
-        return None if self.running is None else self.running.poll()
+        return None if self.running is None or self.alive else self.running.returncode
 
     def epitaph(self) -> str:
         """Why it is gone, with the last things it said."""
@@ -84,17 +91,22 @@ class Child:
         self._show = None
         if self.running is not None and self.alive:
             self.running.send_signal(signal.SIGTERM)
-            try:
-                self.running.wait(STOP_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                self.kill()
+            deadline = time.monotonic() + STOP_WITHIN_S
+            while self.alive and time.monotonic() < deadline:
+                time.sleep(LOOK_EVERY_S)
+            self.kill()
         self.listen()
 
     def kill(self) -> None:
         """End it and what it started at once, frozen or not."""
         if self.running is not None and self.alive:
-            os.killpg(self.running.pid, signal.SIGKILL)
+            self._kill_group()
             self.running.wait()
+
+    def _kill_group(self) -> None:
+        assert self.running is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.running.pid, signal.SIGKILL)
 
     def _read(self, output: IO[str]) -> None:
         with output:

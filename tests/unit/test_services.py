@@ -91,6 +91,20 @@ def test_a_frozen_child_and_what_it_started_can_be_killed() -> None:
     processes.eventually(lambda: not processes.alive(grandchildren[0]))
 
 
+def test_what_a_child_started_ends_with_it_however_that_ends() -> None:
+    """As vLLM's engine, which cannot tell that its node is gone while it waits for it to say hello."""
+    code = (
+        f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {FOR_EVER!r}]); import time; time.sleep(600)"
+    )
+    one = started(service(code, []))
+    assert one.child.running is not None
+    (grandchild,) = processes.children(one.child.running.pid)
+    processes.kill(one.child.running.pid)
+    processes.eventually(lambda: not one.child.alive)
+    assert one.child.status == -signal.SIGKILL
+    processes.eventually(lambda: not processes.alive(grandchild))
+
+
 def test_a_wait_is_told_of_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "FIRST_WORD_S", 0.1)
     monkeypatch.setattr(waiting, "WORD_EVERY_S", 0.1)

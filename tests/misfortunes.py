@@ -26,6 +26,7 @@ import psutil
 
 from engine.errors import G1Error
 from g1train.run.scratch import shared_memory
+from tests.models import SHORT_RUN
 
 Moment = Literal["any", "transfer", "checkpoint"]
 Victim = Literal["trainer", "node", "engine", "pool", "worker"]
@@ -34,24 +35,7 @@ VICTIMS: tuple[Victim, ...] = ("trainer", "node", "engine", "pool", "worker")
 MOMENT_WITHIN_S = 60.0  # if there is no such moment by then, any will do
 END_WITHIN_S = 600.0
 INTERRUPTED = 2  # exit status
-SETTINGS: dict[str, object] = {
-    "model.nano": "'100k'",
-    "base.steps": 2,
-    "base.num_demonstrations": 64,
-    "coldstart.steps": 2,
-    "coldstart.num_demonstrations": 64,
-    "rl.steps": 6,
-    "rl.num_groups": 6,
-    "rl.num_samples": 4,
-    "rl.max_tokens": 24,
-    "evaluation.num_states": 6,
-    "evaluation.num_samples": 2,
-    "evaluation.num_episodes": 2,
-    "evaluation.num_turns": 3,
-    "trainer.num_threads": 1,
-    "trainer.checkpoint_every": 2,
-    "node.num_threads": 1,
-}
+SETTINGS: dict[str, object] = {**SHORT_RUN, "trainer.checkpoint_every": 2}
 
 
 @dataclass(frozen=True)

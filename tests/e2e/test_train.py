@@ -17,29 +17,13 @@ import pytest
 
 from g1train.run.folder import load_rollouts
 from tests import processes
+from tests.models import SHORT_RUN
 
 G1 = (sys.executable, "-m", "g1train.cli")
-SMALL = {
-    "model.nano": "'100k'",
-    "base.steps": 2,
-    "base.num_demonstrations": 64,
-    "coldstart.steps": 2,
-    "coldstart.num_demonstrations": 64,
-    "rl.steps": 6,
-    "rl.num_groups": 6,
-    "rl.num_samples": 4,
-    "rl.max_tokens": 24,
-    "evaluation.num_states": 6,
-    "evaluation.num_samples": 2,
-    "evaluation.num_episodes": 2,
-    "evaluation.num_turns": 3,
-    "trainer.num_threads": 1,
-    "node.num_threads": 1,
-}
 
 
 def command(runs: Path, **overrides: object) -> list[str]:
-    settings = {**SMALL, **{key.replace("__", "."): value for key, value in overrides.items()}}
+    settings = {**SHORT_RUN, **{key.replace("__", "."): value for key, value in overrides.items()}}
     sets = [text for key, value in settings.items() for text in ("--set", f"{key}={value}")]
     return [*G1, "train", "configs/nano/2048.toml", "--runs", str(runs), *sets]
 

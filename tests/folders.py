@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from engine import replay
-from engine.game import branch, make, start_states, state_hash
+from engine.game import make, start_states
 from engine.net import wire
-from engine.replay import Episode, Try, Turn
+from engine.replay import Episode, Try, Turn, make_episode
 from engine.rollout.episode import look, open_plays, settle
 from engine.ticket import GameSpec, Start, Ticket, ticket_hash
 from g1train import config as configs
@@ -32,17 +32,14 @@ def episode(
     """One that follows the oracle so often, and else plays anything legal; `padding` words more in each reasoning."""
     made, draw = make(game, **settings), np.random.default_rng([seed, num_turns])
     state = start_states(made, [seed], 0)
-    first = state.copy()
     turns: list[Turn] = []
     while len(turns) < num_turns and not state["ended"][0]:
         legal = np.flatnonzero(made.legal(state)[0])
         action = int(made.oracle(state)[0]) if draw.random() < share_oracle else int(draw.choice(legal))
         turns.append(Turn([_said(made, state, action, draw, padding)]))
         made.step(state, [action])
-    hashes = state_hash(np.concatenate([first, state]), rng=True).tolist()
-    score = int(state["score"][0] - first["score"][0])
     notes = {"number": seed, "temperature": 1.0, "protocol": "paper"}
-    return Episode(player, game, settings, Start(seed), turns, hashes[0], hashes[1], score, notes)
+    return make_episode(player, GameSpec(game, settings), Start(seed), turns, notes)
 
 
 def group(player: str, game: str, settings: dict[str, Any], seed: int, num_tries: int) -> Episode:
@@ -52,11 +49,8 @@ def group(player: str, game: str, settings: dict[str, Any], seed: int, num_tries
     legal = np.flatnonzero(made.legal(state)[0])
     actions = [int(made.oracle(state)[0]), *draw.choice(legal, num_tries - 2).tolist()]
     tries = [*(_said(made, state, action, draw) for action in actions), Try(-1, "I cannot tell", 3, True)]
-    after = branch(state, 1)
-    made.step(after, [actions[0]])
-    hashes = state_hash(np.concatenate([state, after]), rng=True).tolist()
     notes = {"number": seed, "protocol": "states"}
-    return Episode(player, game, settings, Start(seed, 20), [Turn(tries)], hashes[0], hashes[1], 0, notes)
+    return make_episode(player, GameSpec(game, settings), Start(seed, 20), [Turn(tries)], notes)
 
 
 def _said(game: Any, state: Records, action: int, draw: np.random.Generator, padding: int = 0) -> Try:

@@ -338,7 +338,7 @@ def test_nobody_there_a_wrong_model_a_wrong_key(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_library_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.setitem(sys.modules, "openai", None)
     with serving(tmp_path) as server, pytest.raises(ConfigError, match=r"pip install 'g1-vlm\[eval\]'"):
         evaluated(tmp_path / "e", a_plan(a_toy(server)))
 

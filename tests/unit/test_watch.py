@@ -241,7 +241,10 @@ def test_what_is_understood_by_a_model(tmp_path: Path) -> None:
 CASES = [
     (("watch",), "give either a model (a checkpoint, a run or a Hugging Face folder) or --player NAME"),
     (("watch", "--player", "oracle"), "which game? `g1 games` says what there is"),
-    (("watch", "--player", "nobody", "--game", "2048"), "unknown player 'nobody'; known: random, oracle, greedy"),
+    (
+        ("watch", "--player", "nobody", "--game", "2048"),
+        "unknown player 'nobody'; known: random, legal, greedy, oracle, planner",
+    ),
     (("watch", "--player", "oracle", "--game", "2049"), "unknown game '2049'; did you mean '2048'?"),
     (("watch", "--player", "oracle", "--game", "2048", "--set", "rowz=3"), "unknown setting 'rowz'"),
     (("watch", "/nowhere"), "there is no model at /nowhere"),

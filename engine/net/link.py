@@ -41,7 +41,13 @@ class Link:
     """
 
     def __init__(
-        self, context: sockets.Context, address: str, server: Server, join: wire.Join, keys: sockets.Keys | None = None
+        self,
+        context: sockets.Context,
+        address: str,
+        server: Server,
+        join: wire.Join,
+        keys: sockets.Keys | None = None,
+        first_notice_s: float = FIRST_NOTICE_S,
     ) -> None:
         self.address, self.server = address, server
         self.welcome: wire.Welcome | None = None
@@ -51,7 +57,8 @@ class Link:
         """Why the server does not let us in, once that is known."""
         self._context, self._join, self._keys = context, join, keys
         self._broken = self._told_of_alias = False
-        self._notice_at = time.monotonic() + FIRST_NOTICE_S
+        self._first_notice_s = first_notice_s
+        self._notice_at = time.monotonic() + first_notice_s
         self._outbox: list[bytes] = []
         self._monitor: sockets.Socket
         self.socket = self._open()
@@ -79,7 +86,7 @@ class Link:
         """Drop the connection and everything under way on it, and begin again."""
         if self.welcome is not None:
             log.warning("lost the %s at %s (%s); joining again", self.server, self.address, reason)
-            self._notice_at = time.monotonic() + FIRST_NOTICE_S
+            self._notice_at = time.monotonic() + self._first_notice_s
         self.welcome, self._broken = None, False
         self._outbox.clear()
         self._close(0)

@@ -26,6 +26,7 @@ from engine.rollout.asker import AtlasLedger
 from g1train.run.waiting import Waiting
 
 Phase = Literal["init", "start", "update", "finish", "confirm"]
+FIRST_NOTICE_S = 10.0  # who calls has a deadline of its own, and says sooner what it waits for
 FRESH_S = 2 * wire.HEARTBEAT_S
 ASK_AGAIN_S = 0.1
 REJOIN_WITHIN_S = 5.0  # of a call's time: whoever calls has to know soon that nobody is there
@@ -48,7 +49,14 @@ class NodeClient:
         self.address, self.timeout_s, self._say = address, timeout_s, say
         self.next_version: int | None = None
         """What `finish_weight_update` makes current when vLLM's trainer engines call it without a version."""
-        self._link = Link(zmq.Context.instance(), address, "node", join_as(role, name or f"{role}-{os.getpid()}"), keys)
+        self._link = Link(
+            zmq.Context.instance(),
+            address,
+            "node",
+            join_as(role, name or f"{role}-{os.getpid()}"),
+            keys,
+            FIRST_NOTICE_S,
+        )
         self._lock = threading.RLock()
         self._ids = itertools.count()
         self._atlases = AtlasLedger()

@@ -188,7 +188,7 @@ def test_weights_go_through_a_node(tmp_path: Path) -> None:
         with processes.node(address, "oracle"):
             assert client.join().version == -1
             with pytest.raises(ConnectError, match="policy version 0 is wanted, this node has no weights confirmed"):
-                client.ask(an_ask(version=0), timeout_s=2.0, atlas=atlas)
+                client.ask(an_ask(version=0), timeout_s=5.0, atlas=atlas)
             with pytest.raises(WeightsError, match=r"'update' failed .* came without a start"):
                 client.update_weights({"names": ["a"]})
             client.weight_call("confirm", version=4)
@@ -200,7 +200,7 @@ def test_weights_go_through_a_node(tmp_path: Path) -> None:
             with pytest.raises(WeightsError, match="sent only in part"):
                 client.weight_call("confirm", version=5)
             with pytest.raises(ConnectError, match="the last weight transfer failed"):
-                client.ask(an_ask(), timeout_s=2.0, atlas=atlas)
+                client.ask(an_ask(), timeout_s=5.0, atlas=atlas)
             client.start_weight_update()
             client.update_weights([{"names": []}])
             with pytest.raises(WeightsError, match="set next_version"):
